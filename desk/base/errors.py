@@ -1,0 +1,79 @@
+"""One class a situation. `public` may be mailed, spoken or put into an SMTP reply; the cause goes to the log only.
+
+Senders and listeners answer in three words: done, later, never. What is unknown means later.
+"""
+
+from dataclasses import dataclass
+
+
+class VentanillaError(Exception):
+    """Base of all situations the house knows."""
+
+    public = "Algo falló; lo estamos revisando."
+
+
+class StoreAway(VentanillaError):
+    """The database cannot be reached or cannot write now (down, disk full, locked too long): try later."""
+
+    public = "Temporarily unable to store mail, please try again later"
+
+
+class ActLost(VentanillaError):
+    """An act lost the race five times in a row."""
+
+
+class DeliveryLater(VentanillaError):
+    """The relay did not take the mail now. `code` is its SMTP reply, 0 when it never answered; `data_sent` tells whether
+    the content may have reached it."""
+
+    def __init__(self, text: str, *, code: int = 0, data_sent: bool = False, counts: bool = True) -> None:
+        super().__init__(text)
+        self.code = code
+        self.data_sent = data_sent
+        self.counts = counts
+
+
+class DeliveryRefused(VentanillaError):
+    """The relay refused the mail for good (5xx)."""
+
+    def __init__(self, text: str, *, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class UnknownNumber(VentanillaError):
+    """No incident has this number, or its check digit is wrong."""
+
+
+class TemplateMissing(VentanillaError):
+    """A mail has no template in a language; the text names the files looked for."""
+
+
+class ReaderFailed(VentanillaError):
+    """A reader process died, ran out of time or of memory on a mail."""
+
+
+class ListenerBusy(VentanillaError):
+    """A port is taken; the text names setting, address and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in the configuration: where (file or variable), the dotted key, the value as text, what is allowed."""
+
+    where: str
+    key: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        value = f" {self.value}" if self.value else ""
+        return f"{self.where}: {self.key}{value}: {self.allowed}"
+
+
+class SettingsInvalid(VentanillaError):
+    """The configuration is wrong; `problems` lists every mistake."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

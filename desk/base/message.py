@@ -1,0 +1,92 @@
+"""What reading makes of a raw mail: plain values that may travel between processes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from desk.base.names import MessageKind
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name and an address as a header gave them, decoded and scrubbed. `address` is lower-cased in its domain only."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One attachment, found but not decoded.
+
+    `start` and `end` are byte offsets of the part's encoded body in the raw mail; `size` is its decoded size in bytes;
+    `encoding` is the lower-cased Content-Transfer-Encoding ("" when none). `name` is safe: no path, no control characters.
+    """
+
+    name: str
+    type: str
+    size: int
+    start: int
+    end: int
+    encoding: str
+    inline: bool = False
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BounceRecipient:
+    address: str
+    permanent: bool
+    status: str = ""
+    diagnostic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A mail that was read. Every string is storable: no NUL, no lone surrogate, no CR; single-line fields hold no LF.
+
+    `text` is the whole text, `reply_text` only the new words. `kind` speaks of the mail alone: whether it is a
+    FOLLOW_UP is known from what `read` was given as parents or from its reply headers.
+    """
+
+    message_id: str
+    sender: Mailbox
+    senders: tuple[Mailbox, ...]
+    reply_to: tuple[Mailbox, ...]
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...]
+    subject: str
+    date: datetime | None
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+    kind: MessageKind
+    reason: str
+    may_auto_reply: bool
+    text: str
+    reply_text: str
+    attachments: tuple[Attachment, ...] = ()
+    bounce: tuple[BounceRecipient, ...] = ()
+    returned_message_ids: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A mail of ours that the read one answers: its text is what the quote is cut by."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A stored raw mail, not yet read (DESIGN 4, Words)."""
+
+    id: int
+    transport: str
+    envelope_from: str
+    recipients: tuple[str, ...]
+    peer: str
+    received_at: datetime
+    blob: int
+    raw: bytes = field(repr=False, default=b"")

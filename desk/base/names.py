@@ -1,0 +1,203 @@
+"""The closed sets of words the house uses (CONTRACT 3). Values are what is stored, exported and documented."""
+
+from enum import Enum, StrEnum
+
+
+class Severity(Enum):
+    """How grave an incident is (process section 4). OUTAGE is the gravest although its number is the highest."""
+
+    QUESTION = 1
+    DEGRADED = 2
+    OUTAGE = 3
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+class Queue(StrEnum):
+    """Where the work is: service desk, operations, development (process section 5)."""
+
+    DESK = "desk"
+    OPERATIONS = "operations"
+    DEVELOPMENT = "development"
+
+
+class Role(StrEnum):
+    CONSULTANT = "consultant"
+    MANAGER = "manager"
+
+
+class Status(StrEnum):
+    """States of an incident (DESIGN 3)."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    TOLD = "told"
+    CLOSED = "closed"
+
+
+class ClosedBy(StrEnum):
+    USER = "user"
+    SILENCE = "silence"
+    DESK = "desk"
+    MERGED = "merged"
+
+
+class PromiseKind(StrEnum):
+    FIRST_ATTENTION = "first_attention"
+    RESOLUTION = "resolution"
+
+
+class PromiseStatus(StrEnum):
+    """Computed from made, due, kept, pauses and successor; never stored."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    KEPT = "kept"
+    BROKEN = "broken"
+    REVISED = "revised"
+    CANCELLED = "cancelled"
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class Audience(StrEnum):
+    USER = "user"
+    INTERNAL = "internal"
+
+
+class EventKind(StrEnum):
+    """What can stand on an incident's timeline (CONTRACT 3)."""
+
+    OPENED = "opened"
+    ADDED = "added"
+    TAKEN = "taken"
+    NOTED = "noted"
+    ASKED = "asked"
+    ANSWERED = "answered"
+    RESUMED = "resumed"
+    STATUS_SENT = "status_sent"
+    ASSIGNED = "assigned"
+    REGRADED = "regraded"
+    ESCALATED = "escalated"
+    HANDED_OVER = "handed_over"
+    RETURNED = "returned"
+    CONSULTED = "consulted"
+    RESOLUTION_GIVEN = "resolution_given"
+    RESOLUTION_PASSED = "resolution_passed"
+    TOLD = "told"
+    CALL_ATTEMPT = "call_attempt"
+    CALL_RESULT = "call_result"
+    BOUNCED = "bounced"
+    CONFIRMED = "confirmed"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    DISCARDED = "discarded"
+    TYPED = "typed"
+    REMINDED = "reminded"
+    ESCALATED_TO_MANAGER = "escalated_to_manager"
+    PROMISE_MADE = "promise_made"
+    PROMISE_REVISED = "promise_revised"
+    PROMISE_BROKEN = "promise_broken"
+    AUTOMATIC = "automatic"
+    DOUBT = "doubt"
+    HELD = "held"
+    INVITED = "invited"
+    MERGED = "merged"
+    LINKED = "linked"
+    FLAGGED = "flagged"
+    ABSENT = "absent"
+    CALL_REQUESTED = "call_requested"
+    ANNOUNCED = "announced"
+    ERASED = "erased"
+
+
+class OwedKind(StrEnum):
+    """What can be owed to somebody (CONTRACT 3, `outgoing.kind`)."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    NOTICE = "notice"
+    RECEIPT = "receipt"
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    ANSWER = "answer"
+    STATUS = "status"
+    QUESTION = "question"
+    RESOLUTION = "resolution"
+    RESOLUTION_TO_PASS = "resolution_to_pass"
+    CONSULTATION = "consultation"
+    REVISED_PROMISE = "revised_promise"
+    CONFIRMATION_REQUEST = "confirmation_request"
+    DIGEST = "digest"
+    ALERT = "alert"
+    ANNOUNCEMENT = "announcement"
+    CALL = "call"
+    SMS = "sms"
+
+
+class OwedStatus(StrEnum):
+    """CONTRACT 3, `outgoing.status`."""
+
+    QUEUED = "queued"
+    DELAYED = "delayed"
+    MERGED = "merged"
+    HELD = "held"
+    SENT = "sent"
+    REFUSED = "refused"
+    GIVEN_UP = "given_up"
+    BOUNCED = "bounced"
+    CANCELLED = "cancelled"
+
+
+class Transport(StrEnum):
+    """The door a mail came in by."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+    PIPE = "pipe"
+    IMAP = "imap"
+
+
+class MessageKind(StrEnum):
+    """What reading says a mail is (CONTRACT 1, `inspect`)."""
+
+    NEW = "new"
+    FOLLOW_UP = "follow_up"
+    AUTOMATIC = "automatic"
+    BOUNCE = "bounce"
+    LIST = "list"
+    LOOP = "loop"
+    BROKEN = "broken"
+
+
+class HeldReason(StrEnum):
+    """Why something waits for a person (DESIGN 7)."""
+
+    LIST = "list"
+    LOOP = "loop"
+    OWN_MAIL = "own_mail"
+    FOREIGN_BOUNCE = "foreign_bounce"
+    SEVERAL_FROM = "several_from"
+    FORGED_ADDRESS = "forged_address"
+    ACT_FAILED = "act_failed"
+    GIVEN_UP = "given_up"
+    REFUSED = "refused"
+
+
+class Purpose(StrEnum):
+    """Whose words a mail showed, so whom a plain reply to it goes to (DESIGN 6). One letter: it stands in the address."""
+
+    USER_WORDS = "u"
+    COLLEAGUE_WORDS = "c"
+    TO_USER = "a"
+
+
+BY_MACHINE = "machine"
+BY_USER = "user"
+LANGUAGE_UNKNOWN = "und"
