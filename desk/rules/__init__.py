@@ -1,0 +1,1 @@
+"""Pure decisions: values in, a Decision out. No I/O, no tables, no clock: rules are given `now`."""

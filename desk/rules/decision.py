@@ -1,0 +1,182 @@
+"""What an act decided, as data: the only thing `desk.commit` writes (DESIGN 4, the act). It names no table and no column."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from desk.base.message import Attachment
+from desk.base.names import Audience, Channel, Direction, EventKind, OwedKind
+from desk.rules.incident import Incident
+
+
+class Ids(Protocol):
+    """A supply of ids leased before the act decides: number, Message-ID and address exist before the insert."""
+
+    def next(self, table: str) -> int:
+        """Return a fresh id of a table's block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """`before` None opens; else its version is the guard. Equal before and after: only rows are added."""
+
+    before: Incident | None
+    after: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class CallChange:
+    """A call before and after; the phone issue gives it its parts."""
+
+    id: int
+    version: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact on an incident's timeline: who, when, why (guarantee 8). `by`: machine, user, or a consultant's address."""
+
+    incident: int
+    kind: EventKind
+    at: datetime
+    by: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Something to be said to somebody: facts are frozen, so that every attempt says the same (DESIGN 5).
+
+    `facts` is JSON: instants as RFC 3339 text in UTC. `shape` is the version of the facts' form. `due_at` is when it is
+    owed; `not_before` when the first attempt may be made.
+    """
+
+    id: int
+    incident: int | None
+    kind: OwedKind
+    channel: Channel
+    to: str
+    language: str
+    audience: Audience
+    facts: Mapping[str, Any]
+    due_at: datetime
+    message_id: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    reply_to: str = ""
+    envelope_from: str = ""
+    not_before: datetime | None = None
+    shape: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message of an incident's conversation. `blob` is the raw mail it was read from."""
+
+    id: int
+    incident: int
+    at: datetime
+    direction: Direction
+    channel: Channel
+    audience: Audience
+    sender: str
+    sender_name: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    reply_text: str
+    message_id: str
+    blob: int | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person first heard of, with one contact point. An address already known keeps its person."""
+
+    id: int
+    name: str
+    channel: Channel
+    address: str
+    learned_from: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """Something kept for a person to decide, with its reason and the raw mail (DESIGN 4, Words)."""
+
+    id: int
+    at: datetime
+    reason: str
+    kind: str
+    sender: str
+    to: tuple[str, ...]
+    subject: str
+    message_id: str
+    explanation: str
+    incident: int | None = None
+    blob: int | None = None
+    arrival: int | None = None
+    owed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SameMail:
+    """A second copy of a mail: its recipients and transport are added to the first (DESIGN 7)."""
+
+    key: bytes
+    arrival: int
+    recipients: tuple[str, ...]
+    transport: str
+
+
+Row = StoredMessage | NewPerson | HeldItem | SameMail
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence for who asked: the verb makes one receipt, or one spoken sentence, of all of them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything one act changes, written whole or not at all.
+
+    `key` must be new, `incidents` must stand at the version they were loaded at, `done` ends an arrival in the same
+    commit and must not have ended before.
+    """
+
+    incidents: tuple[IncidentChange, ...] = ()
+    call: CallChange | None = None
+    key: bytes | None = None
+    done: int | None = None
+    rows: tuple[Row, ...] = ()
+    events: tuple[Event, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    said: tuple[Said, ...] = ()
+
+    def then(self, rule: Callable[[Incident], "Decision"]) -> "Decision":
+        """Return this decision and what `rule` makes of its incident, as one: all or none.
+
+        Facts and now are bound in `rule` by the caller. Both must speak of one incident.
+        """
+        assert len(self.incidents) == 1, "a chain of rules speaks of one incident"
+        first = self.incidents[0]
+        second = rule(first.after)
+        changes = tuple(replace(change, before=first.before) for change in second.incidents) or self.incidents
+        return replace(
+            self,
+            incidents=changes,
+            call=second.call or self.call,
+            rows=self.rows + second.rows,
+            events=self.events + second.events,
+            owed=self.owed + second.owed,
+            said=self.said + second.said,
+        )
