@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from desk.base.names import MessageKind
+from desk.base.names import MessageKind, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,26 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A mail as a listener took it, before it is stored: envelope and bytes, nothing read.
+
+    `envelope_from` is "" for the null sender. `authenticated_as` is the account of the session, "" without one.
+    """
+
+    transport: Transport
+    envelope_from: str
+    recipients: tuple[str, ...]
+    peer: str
+    raw: bytes = field(repr=False)
+    authenticated_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A stored raw mail, not yet read (DESIGN 4, Words)."""
 
     id: int
-    transport: str
+    transport: Transport
     envelope_from: str
     recipients: tuple[str, ...]
     peer: str
