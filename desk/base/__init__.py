@@ -1,1 +1,1 @@
-"""What every room may rest on: errors, clock, names, the message, settings. Nothing here does I/O."""
+"""What every room may rest on: errors, clock, names, the message, settings. No I/O but reading the language folders."""

@@ -49,6 +49,10 @@ class TemplateMissing(VentanillaError):
     """A mail has no template in a language; the text names the files looked for."""
 
 
+class TemplateBroken(VentanillaError):
+    """A file of a language folder cannot be read as what it should be; the text names file and mistake."""
+
+
 class ReaderFailed(VentanillaError):
     """A reader process died, ran out of time or of memory on a mail."""
 
