@@ -78,6 +78,8 @@ def test_number_and_id_are_each_others_inverse(incident: int) -> None:
         pytest.param("INC-100425 2 veces", (10042,), id="digits of the sentence behind"),
         pytest.param("INC-100425\n12:40 no hay servicio", (10042,), id="digits on the next line"),
         pytest.param("el incidente n\u00fam. 100425", (10042,), id="the word"),
+        pytest.param("EL INCIDENTE N\u00daM. 100425 SIGUE AS\u00cd", (10042,), id="capitals"),
+        pytest.param("\ud800 inc 100425", (10042,), id="beside a lone surrogate"),
         pytest.param("INC-100425, INC-100425 e INC-100009", (10042, 10000), id="several, each once"),
         pytest.param("zinc 100425", (), id="end of another word"),
         pytest.param("incluye 100425 pesos", (), id="start of another word"),
