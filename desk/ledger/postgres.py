@@ -1,0 +1,127 @@
+"""PostgreSQL, the store for more than one node: one writing connection, a small pool for reads.
+
+Promises: a write that returns is committed; a connection that broke is made anew at the next call. Never: a
+session-level lock, a wait for the network inside a transaction.
+"""
+
+import asyncio
+from typing import TypeVar
+
+import asyncpg
+
+from desk.base.errors import StoreAway
+from desk.ledger.statements import Rows, Run, Steps, for_postgres
+
+R = TypeVar("R")
+
+CONNECT_TIMEOUT_S = 10
+COMMAND_TIMEOUT_S = 30
+READERS_MAX = 4
+CACHED_STATEMENTS = 200
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+async def connect(url: str, *, pooled: bool) -> asyncpg.Connection:
+    """Open a connection. Raises StoreAway with the reason and without the password."""
+    try:
+        return await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            statement_cache_size=0 if pooled else CACHED_STATEMENTS,
+        )
+    except AWAY as error:
+        raise StoreAway(f"{type(error).__name__}: {error}") from error
+
+
+async def step_through(connection: asyncpg.Connection, steps: Steps[R]) -> R:
+    """Run the steps to their end on a connection and return their result."""
+    rows: Rows = []
+    try:
+        statement = next(steps)
+        while True:
+            if isinstance(statement, Run):
+                rows = await connection.fetch(for_postgres(statement.sql), *statement.parameters)
+            else:
+                rows = []
+                if statement.rows:
+                    await connection.executemany(for_postgres(statement.sql), statement.rows)
+            statement = steps.send(rows)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+
+
+class PostgresStore:
+    """The store on a server. Opened by `open_store`; `write` is for `desk.commit` alone."""
+
+    engine = "postgres"
+
+    def __init__(self, url: str, *, pooled: bool) -> None:
+        self._url = url
+        self._pooled = pooled
+        self._writer: asyncpg.Connection | None = None
+        self._writing = asyncio.Lock()
+        self._readers: asyncpg.Pool | None = None
+
+    async def read(self, steps: Steps[R]) -> R:
+        """Run reading steps on one connection. Raises StoreAway."""
+        try:
+            pool = await self._pool()
+            async with pool.acquire() as connection:
+                return await step_through(connection, steps)
+        except AWAY as error:
+            raise StoreAway(f"{type(error).__name__}: {error}") from error
+
+    async def write(self, steps: Steps[R]) -> R:
+        """Run the steps in one transaction; on return it is committed. Raises StoreAway, also when the fate is unknown."""
+        async with self._writing:
+            try:
+                connection = await self._writing_connection()
+                async with connection.transaction():
+                    return await step_through(connection, steps)
+            except AWAY as error:
+                await self._drop_writer()
+                raise StoreAway(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._drop_writer()
+        if self._readers is not None:
+            await self._readers.close()
+            self._readers = None
+
+    async def _pool(self) -> asyncpg.Pool:
+        if self._readers is None:
+            self._readers = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=READERS_MAX,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                statement_cache_size=0 if self._pooled else CACHED_STATEMENTS,
+            )
+        return self._readers
+
+    async def _writing_connection(self) -> asyncpg.Connection:
+        if self._writer is None or self._writer.is_closed():
+            self._writer = await connect(self._url, pooled=self._pooled)
+        return self._writer
+
+    async def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.terminate()
+            self._writer = None

@@ -1,0 +1,166 @@
+"""SQLite, the embedded store: one writing thread, one reading thread, checkpoints on a third beside the accept path.
+
+Promises: a write that returns has been fsynced (WAL, synchronous=FULL). Never: two writers in one process, a page size
+set after the file exists, a checkpoint on the writing thread.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from desk.base.errors import StoreAway
+from desk.base.meter import metered_thread
+from desk.ledger.statements import Many, Rows, Run, Steps, for_sqlite
+
+R = TypeVar("R")
+
+PAGE_SIZE = 16384
+BUSY_TIMEOUT_MS = 5000
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+TRUNCATE_BYTES = 64 * 1024 * 1024
+CACHED_STATEMENTS = 512
+
+AWAY = ("locked", "busy", "full", "unable to open", "readonly", "disk i/o", "not a database", "malformed")
+
+
+def _text(instant: datetime) -> str:
+    assert instant.tzinfo is UTC, f"not UTC: {instant!r}"
+    return instant.isoformat(" ")
+
+
+sqlite3.register_adapter(datetime, _text)
+
+
+def create_file(path: Path) -> None:
+    """Make a new database file with the page size and vacuum mode that cannot be set once WAL is on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size:
+        return
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file as the house writes it."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "wal_autocheckpoint=0",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def step_through(connection: sqlite3.Connection, steps: Steps[R]) -> R:
+    """Run the steps to their end on this thread and return their result."""
+    rows: Rows = []
+    try:
+        statement = next(steps)
+        while True:
+            if isinstance(statement, Run):
+                rows = connection.execute(for_sqlite(statement.sql), tuple(statement.parameters)).fetchall()
+            else:
+                rows = []
+                if statement.rows:
+                    connection.executemany(for_sqlite(statement.sql), statement.rows)
+            statement = steps.send(rows)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+
+
+def _is_away(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and any(
+        word in str(error).lower() for word in AWAY
+    )
+
+
+class SqliteStore:
+    """The store in one file. Opened by `open_store`; `write` is for `desk.commit` alone."""
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = connect(path)
+        self._reader = connect(path)
+        self._reader.execute("PRAGMA query_only=ON")
+        self._writing = ThreadPoolExecutor(1, "ledger-write")
+        self._reading = ThreadPoolExecutor(1, "ledger-read")
+        self._checking = ThreadPoolExecutor(1, "ledger-checkpoint")
+        self._checkpoint: asyncio.Future[None] | None = None
+
+    async def read(self, steps: Steps[R]) -> R:
+        """Run reading steps in one hop. Raises StoreAway."""
+        return await self._hop(self._reading, lambda: step_through(self._reader, steps))
+
+    async def write(self, steps: Steps[R]) -> R:
+        """Run the steps in one transaction, in one hop; on return it is on disk. Raises StoreAway."""
+        result = await self._hop(self._writing, lambda: self._transaction(steps))
+        self._checkpoint_when_large()
+        return result
+
+    async def close(self) -> None:
+        """Close the file after what was begun has ended."""
+        if self._checkpoint is not None:
+            await asyncio.wait([self._checkpoint])
+        for pool in (self._writing, self._reading, self._checking):
+            pool.shutdown(wait=True)
+        self._reader.close()
+        self._writer.close()
+
+    async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(pool, metered_thread("write", work))
+
+    def _transaction(self, steps: Steps[R]) -> R:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            result = step_through(self._writer, steps)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            if _is_away(error):
+                raise StoreAway(f"{self.path}: {error}") from error
+            raise
+        except BaseException:
+            self._roll_back()
+            raise
+        return result
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _checkpoint_when_large(self) -> None:
+        wal = Path(f"{self.path}-wal")
+        if self._checkpoint is not None and not self._checkpoint.done():
+            return
+        size = wal.stat().st_size if wal.exists() else 0
+        if size > CHECKPOINT_BYTES:
+            mode = "TRUNCATE" if size > TRUNCATE_BYTES else "PASSIVE"
+            self._checkpoint = asyncio.get_running_loop().run_in_executor(self._checking, checkpoint, self.path, mode)
+
+
+def checkpoint(path: Path, mode: str) -> None:
+    """Move the log into the file from a connection of its own; a busy file is left for the next time."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+    finally:
+        connection.close()

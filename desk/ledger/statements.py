@@ -1,0 +1,62 @@
+"""Work on the database as a generator of statements, so that SQLite and PostgreSQL run the very same steps.
+
+A step function yields `Run` or `Many` and is sent the rows; what it returns is its result. It never waits, so it can run
+whole on one thread (SQLite) or statement by statement on a connection (PostgreSQL). Parameters are written `?`;
+`{for_update}` and `{lease}` stand where the engines differ.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+
+Rows = list[Any]
+R = TypeVar("R")
+
+LEASE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One statement; its rows are sent back."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """One statement over many rows of parameters; nothing is sent back."""
+
+    sql: str
+    rows: Sequence[Sequence[Any]]
+
+
+Steps = Generator[Run | Many, Rows, R]
+
+
+def places(count: int) -> str:
+    """Return `?, ?, …` for a list of values."""
+    return ", ".join("?" * count)
+
+
+def utc(instant: datetime | None) -> datetime | None:
+    """Return the instant as it may be stored; any zone but UTC is a programmer's mistake (SQLite compares text)."""
+    assert instant is None or instant.tzinfo is UTC, f"not UTC: {instant!r}"
+    return instant
+
+
+@lru_cache(maxsize=512)
+def for_sqlite(sql: str) -> str:
+    """Return a statement in SQLite's words: one writer needs no row locks, and memory is the lease."""
+    return sql.replace("{for_update}", "").replace("{skip_locked}", "").replace("{lease}", "NULL")
+
+
+@lru_cache(maxsize=512)
+def for_postgres(sql: str) -> str:
+    """Return a statement in PostgreSQL's words; leases are judged by the database's clock."""
+    sql = sql.replace("{for_update}", "FOR UPDATE").replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
+    sql = sql.replace("{lease}", f"now() + interval '{LEASE_S} seconds'")
+    pieces = sql.split("?")
+    return pieces[0] + "".join(f"${n}{piece}" for n, piece in enumerate(pieces[1:], 1))

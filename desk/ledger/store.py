@@ -1,0 +1,57 @@
+"""The store: opens a file or a server, brings it to date, and runs steps on it (DESIGN 8).
+
+`read` is for everybody of the desk; `write` is called by `desk.commit` alone.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from desk.base.errors import StoreAway
+from desk.ledger.migrate import migrate_postgres, migrate_sqlite
+from desk.ledger.postgres import PostgresStore
+from desk.ledger.sqlite import SqliteStore
+from desk.ledger.statements import Run, Steps
+
+R = TypeVar("R")
+
+
+class Store(Protocol):
+    """What both engines offer."""
+
+    engine: str
+
+    async def read(self, steps: Steps[R]) -> R: ...
+
+    async def write(self, steps: Steps[R]) -> R: ...
+
+    async def close(self) -> None: ...
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file that a database URL names, None when it names a server."""
+    scheme, _, rest = url.partition("://")
+    return Path(rest) if scheme == "sqlite" else None
+
+
+async def migrate(url: str, now: datetime, *, pooled: bool = False) -> list[str]:
+    """Bring the schema to date and return what was applied. Raises StoreAway, with the reason."""
+    path = sqlite_path(url)
+    try:
+        return await (migrate_postgres(url, now, pooled=pooled) if path is None else migrate_sqlite(path, now))
+    except OSError as error:
+        raise StoreAway(f"{path}: {error.strerror or error}") from error
+
+
+async def open_store(url: str, *, pooled: bool = False) -> Store:
+    """Open a database that is to date. Raises StoreAway."""
+    path = sqlite_path(url)
+    if path is not None:
+        return SqliteStore(path)
+    store = PostgresStore(url, pooled=pooled)
+    await store.read(_alive())
+    return store
+
+
+def _alive() -> Steps[None]:
+    yield Run("SELECT 1")
