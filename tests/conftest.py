@@ -16,11 +16,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         item.user_properties += [("done", mark.args[0]) for mark in item.iter_markers("done")]
     if issue := str(config.getoption("--issue")):
-        shows = [
-            any(name == "done" and line.startswith(f"{issue}.") for name, line in i.user_properties) for i in items
+        shown = [
+            item for item in items if any(mark.args[0].startswith(f"{issue}.") for mark in item.iter_markers("done"))
         ]
-        config.hook.pytest_deselected(items=[item for item, wanted in zip(items, shows, strict=True) if not wanted])
-        items[:] = [item for item, wanted in zip(items, shows, strict=True) if wanted]
+        config.hook.pytest_deselected(items=[item for item in items if item not in shown])
+        items[:] = shown
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The two engines for tests: a SQLite file, and a PostgreSQL server of the tests' own.
 
-`engine_url` gives a test a fresh, empty database and runs it once on each engine. The server is started once a session, on
-loopback and a free port, by whoever first asks; it ends with the session, and with the test process however that dies.
-It never touches a PostgreSQL that is on the machine already.
+`engine_url` gives a test a fresh, empty database and runs it once on each engine. The server is started once a session,
+on loopback and a free port, by whoever first asks; it ends with the session, and with the test process however that
+dies. It never touches a PostgreSQL that is on the machine already.
 """
 
 import os
@@ -161,7 +161,7 @@ def as_server_user() -> list[str]:
 
 
 def dying_with_us() -> list[str]:
-    """Return the words before a command that stop it when this process dies, even by SIGKILL: no finaliser runs then."""
+    """Return the words before a command that stop it when this process dies, be it by SIGKILL."""
     return ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
 
 
@@ -181,7 +181,7 @@ def remove_leftovers() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """The session's PostgreSQL. Skips where there is none; tools/test_floors.py makes that a failure as root and in CI."""
+    """The session's PostgreSQL. Skips where there is none: a failure as root and in CI (tools/test_floors.py)."""
     try:
         server = PostgresServer()
     except PostgresAbsent as absent:

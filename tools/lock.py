@@ -1,8 +1,8 @@
 """Writes the three lock files: exact versions with the hashes of every file, and no registry's address.
 
-`requirements.lock` runs the product, `requirements-build.lock` installs a checkout, `requirements-dev.lock` is both and what
-the tests need. Versions change only here, on purpose: read the difference before committing it. The resolver lives in an
-environment of its own that is thrown away.
+`requirements.lock` runs the product, `requirements-build.lock` installs a checkout, `requirements-dev.lock` is both and
+what the tests need. Versions change only here, on purpose: read the difference before committing it. The resolver lives
+in an environment of its own that is thrown away.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
 """Makes `.venv` from the lock files, and this checkout installed in it.
 
 Runs on the system's Python before anything is installed, so it uses the standard library alone. What is downloaded is
-checked against the hashes of the lock files; the checkout itself is installed without the network. A stamp over the lock
-files and the project file makes every later run a look at one file.
+checked against the hashes of the lock files; the checkout itself is installed without the network. A stamp over the
+lock files and the project file makes every later run a look at one file.
 
 Usage: python3 -m tools.set_up run|dev
 """
