@@ -1,0 +1,132 @@
+"""Finds a mail's templates by language, lies the operator's folder over ours, and renders frozen facts (DESIGN 5).
+
+Promises: a mail of a language is one folder of three files; the file in `desk.templates` wins over ours, file by file;
+an undefined variable is an error, found by `check` before the first mail; only HTML files are escaped, and all foreign
+text is made harmless before a template sees it. Never: decides by the name of a language, or touches a database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import TemplateError as JinjaError
+from jinja2 import TemplateNotFound
+
+from desk.base.errors import TemplateBroken, TemplateMissing
+from desk.base.languages import folders, languages, load_toml
+from desk.wording.harmless import greeted, harmless, line
+from desk.wording.html import broken_lines
+from desk.wording.speech import Speech, Tables
+
+# The three files of a mail's folder.
+SUBJECT, TEXT, HTML = "subject.txt.j2", "body.txt.j2", "body.html.j2"
+HTML_ENDING = ".html.j2"
+# Longest subject, in characters; a longer one would only be an operator's template gone wrong.
+SUBJECT_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail in words, LF line ends. `language` is the one it is written in. `text` is complete without `html`."""
+
+    subject: str
+    text: str
+    html: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    subject: Template
+    text: Template
+    html: Template
+
+
+class Wording:
+    """All words of the house in all its languages. One is made at start and shared; it holds no state but caches."""
+
+    def __init__(self, settings_language: str, timezone: ZoneInfo, override: Path | None = None) -> None:
+        """Read every language's words. Raises TemplateMissing or TemplateBroken naming the file."""
+        self.root = folders()
+        self.roots = (self.root,) if override is None else (override, self.root)
+        found = languages(self.root) if override is None else (*languages(self.root), *languages(override))
+        self.languages = tuple(sorted(set(found)))
+        if settings_language not in self.languages:
+            raise TemplateMissing(f"desk.language {settings_language}: no such folder in {self._searched()}")
+        self._default = settings_language
+        self._speech = {code: self._speech_of(code, timezone) for code in self.languages}
+        self.environment = _environment(self.roots)
+        self._mails: dict[tuple[str, str], _Mail] = {}
+
+    def language(self, wanted: str) -> str:
+        """Return the language that a mail in `wanted` is written in: itself when we have it, else the desk's own."""
+        return wanted if wanted in self._speech else self._default
+
+    def speech(self, language: str) -> Speech:
+        """Return how a language says instants and words; the desk's own when we have no such language."""
+        return self._speech[self.language(language)]
+
+    def render(self, mail: str, language: str, facts: Mapping[str, Any]) -> Rendered:
+        """Return a mail in a language, or in the desk's own when we have no such language.
+
+        `facts` are those of docs/TEMPLATES.md. The same facts give the same words. Raises TemplateMissing when no
+        folder has the mail and TemplateBroken when a template fails on these facts.
+        """
+        language = self.language(language)
+        templates = self._mails.get((mail, language)) or self._load(mail, language)
+        clean = harmless(facts)
+        try:
+            subject = templates.subject.render(clean)
+            text = templates.text.render(clean)
+            html = templates.html.render(clean)
+        except JinjaError as broken:
+            raise TemplateBroken(f"{language}/mails/{mail}: {broken}") from broken
+        return Rendered(line(subject, SUBJECT_MAX), text, html, language)
+
+    def template(self, mail: str, language: str, file: str) -> Template:
+        """Return one compiled template. Raises TemplateMissing or TemplateBroken naming the file."""
+        name = f"{language}/mails/{mail}/{file}"
+        try:
+            return self.environment.get_template(name, globals={"say": self._speech[language]})
+        except TemplateNotFound as missing:
+            raise TemplateMissing(f"{name} is missing: looked in {self._searched()}") from missing
+        except JinjaError as broken:
+            where = f"{getattr(broken, 'filename', None) or name}:{getattr(broken, 'lineno', 0)}"
+            raise TemplateBroken(f"{where}: {broken}") from broken
+
+    def _load(self, mail: str, language: str) -> _Mail:
+        loaded = _Mail(*(self.template(mail, language, file) for file in (SUBJECT, TEXT, HTML)))
+        self._mails[mail, language] = loaded
+        return loaded
+
+    def _speech_of(self, code: str, timezone: ZoneInfo) -> Speech:
+        instants, words, reading = (self._toml(code, name) for name in ("instants.toml", "words.toml", "reading.toml"))
+        if "delimiter" not in reading:
+            raise TemplateBroken(f"{code}/reading.toml: delimiter is missing")
+        return Speech(code, timezone, Tables(instants=instants, words=words, delimiter=reading["delimiter"]))
+
+    def _toml(self, code: str, name: str) -> dict[str, Any]:
+        """Return a language's table from the first folder that has it."""
+        root = next((root for root in self.roots if (root / code / name).is_file()), self.root)
+        return load_toml(code, name, root)
+
+    def _searched(self) -> str:
+        return " and ".join(map(str, self.roots))
+
+
+def _environment(roots: tuple[Path, ...]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(roots),
+        autoescape=lambda name: bool(name and name.endswith(HTML_ENDING)),  # select_autoescape misses .html.j2
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+        cache_size=-1,  # as many as there are files
+    )
+    environment.filters.update(line=line, greeted=greeted, broken_lines=broken_lines)
+    return environment

@@ -1,0 +1,1 @@
+"""Says what is owed: the outbox, mails, and later calls. It never reads what came in."""

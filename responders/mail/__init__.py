@@ -1,0 +1,1 @@
+"""Mails that go out: their words framed as bytes, and the sender that hands them to the relay."""

@@ -1,0 +1,74 @@
+"""Makes the mail that an owed row owes: its words by wording, its bytes by frame (DESIGN 5).
+
+Promises: the same owed row, identity and wording give the same bytes; everything a header says comes from the row, so
+every attempt carries one Message-ID, Date and boundary. Never: reads a clock, asks the database, or answers a machine
+(that was decided before the row was written).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from desk.base.names import Audience, OwedKind
+from desk.rules.decision import Owed
+from desk.wording.wording import Wording
+from responders.mail.frame import address_header, alternative, date_header, header, id_header, wire_address
+
+# RFC 3834 5: what answers a mail is auto-replied, what the desk says of its own accord is auto-generated.
+REPLIES: Final = frozenset({OwedKind.ACKNOWLEDGEMENT, OwedKind.RECEIPT, OwedKind.STATUS})
+# MS-OXCMAIL 2.2.3.2.14. Never "All" nor NDR: a mail that did not arrive must be told to us. From consultants the
+# absence note is wanted (DESIGN 9: who is absent is known by it), so OOF is suppressed for users only.
+SUPPRESSED: Final = {Audience.USER: "DR, RN, NRN, OOF, AutoReply", Audience.INTERNAL: "DR, RN, NRN, AutoReply"}
+
+
+@dataclass(frozen=True, slots=True)
+class MailIdentity:
+    """Who our mails are from: the desk's address and name (`desk.address`, `desk.name`)."""
+
+    address: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A mail ready for the relay: envelope, the bytes (CRLF line ends, seven bits but for an SMTPUTF8 recipient),
+    and subject and text as people read them, for the incident's conversation."""
+
+    envelope_from: str
+    recipient: str
+    content: bytes
+    subject: str
+    text: str
+
+
+def compose(owed: Owed, identity: MailIdentity, wording: Wording) -> Composed:
+    """Return the mail an owed row owes. Raises TemplateMissing or TemplateBroken naming the file."""
+    rendered = wording.render(owed.kind.value, owed.language, owed.facts)
+    content = b"".join(
+        (
+            _headers(owed, identity, rendered.subject),
+            header("Content-Language", rendered.language),
+            b"MIME-Version: 1.0\r\n",
+            alternative(rendered.text, rendered.html, seed=owed.message_id or str(owed.id)),
+        )
+    )
+    return Composed(owed.envelope_from, wire_address(owed.to), content, rendered.subject, rendered.text)
+
+
+def _headers(owed: Owed, identity: MailIdentity, subject: str) -> bytes:
+    reply_to = address_header("Reply-To", owed.reply_to, identity.name) if owed.reply_to else b""
+    answers = [owed.in_reply_to] if owed.in_reply_to else []
+    submitted = "auto-replied" if owed.kind in REPLIES else "auto-generated"
+    return b"".join(
+        (
+            date_header(owed.due_at),
+            address_header("From", identity.address, identity.name),
+            address_header("To", owed.to),
+            header("Subject", subject),
+            id_header("Message-ID", [owed.message_id]),
+            id_header("In-Reply-To", answers),
+            id_header("References", owed.references or answers),
+            reply_to,
+            header("Auto-Submitted", submitted),
+            header("X-Auto-Response-Suppress", SUPPRESSED[owed.audience]),
+        )
+    )
