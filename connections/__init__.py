@@ -1,0 +1,1 @@
+"""What intake and responders both need of the outer world."""

@@ -1,0 +1,1 @@
+"""Severity and language of a text."""
