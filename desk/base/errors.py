@@ -45,6 +45,10 @@ class UnknownNumber(VentanillaError):
     """No incident has this number, or its check digit is wrong."""
 
 
+class OutsideCalendar(VentanillaError):
+    """An instant, or a promise counted from it, lies beyond the years the calendar knows or its reach."""
+
+
 class TemplateMissing(VentanillaError):
     """A mail has no template in a language; the text names the files looked for."""
 
