@@ -105,3 +105,5 @@ class Arrival:
     received_at: datetime
     blob: int
     raw: bytes = field(repr=False, default=b"")
+    authenticated_as: str = ""
+    attempts: int = 0

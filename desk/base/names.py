@@ -201,3 +201,20 @@ class Purpose(StrEnum):
 BY_MACHINE = "machine"
 BY_USER = "user"
 LANGUAGE_UNKNOWN = "und"
+
+
+class ThreadBy(StrEnum):
+    """How a mail was tied to an incident (DESIGN 7), the surest first."""
+
+    SIGNED_ADDRESS = "signed_address"
+    SIGNED_MESSAGE_ID = "signed_message_id"
+    KNOWN_MESSAGE_ID = "known_message_id"
+    NUMBER = "number"
+    NONE = "none"
+
+
+class PersonRole(StrEnum):
+    """What somebody is to an incident."""
+
+    REQUESTER = "requester"
+    INVITED = "invited"

@@ -16,7 +16,7 @@ class Key(Model):
     """A claim that must be new once: arrival keys, message keys, call and turn, once-only things."""
 
     id = fields.BigIntField(primary_key=True)
-    key = fields.CharField(max_length=64, unique=True)
+    key = fields.CharField(max_length=80, unique=True)
     ref = fields.BigIntField(default=0)
     made_at = fields.DatetimeField()
 
@@ -132,7 +132,7 @@ class ArrivalRow(Model):
     peer = fields.TextField()
     authenticated_as = fields.TextField(default="")
     received_at = fields.DatetimeField()
-    key = fields.CharField(max_length=64, db_index=True)
+    key = fields.CharField(max_length=80, db_index=True)
     blob = ForeignKeyField("desk.Blob", related_name="arrivals", on_delete=RESTRICT)
     leased_by = fields.CharField(max_length=32, null=True)
     leased_until = fields.DatetimeField(null=True)

@@ -127,12 +127,9 @@ class HeldItem:
 
 @dataclass(frozen=True, slots=True)
 class SameMail:
-    """A second copy of a mail: its recipients and transport are added to the first (DESIGN 7)."""
+    """The arrival that this decision ends is a copy of a mail of this incident (None: of a held one) (DESIGN 7)."""
 
-    key: bytes
-    arrival: int
-    recipients: tuple[str, ...]
-    transport: str
+    incident: int | None
 
 
 Row = StoredMessage | NewPerson | HeldItem | SameMail

@@ -1,0 +1,240 @@
+"""The only place that commits: what acts decided, by `perform`, and the rows of claims (DESIGN 4, the act).
+
+Promises: a decision is written whole or not at all, guarded by versions and keys; what returns is on disk; a loser is
+decided again on fresh facts. A batch is what gathered while the last one was being written. Never: waits for the network
+inside a transaction, lets a bad row of one act fail another.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from desk.base.clock import Clock
+from desk.base.errors import ActLost, StoreAway
+from desk.base.meter import metered, stage
+from desk.ledger.batch import write_batch
+from desk.ledger.save import Change, change_of
+from desk.ledger.statements import Run, Steps
+from desk.ledger.store import Store
+from desk.rules.decision import Decision
+
+log = structlog.get_logger()
+
+F = TypeVar("F")
+R = TypeVar("R")
+
+ATTEMPT_MAX = 5
+"""How often an act that lost is decided again before it is given up."""
+BATCH_MAX = 256
+FIRST_INCIDENT = 10_000
+BLOCKS = {
+    "incidents": 20,
+    "people": 50,
+    "messages": 200,
+    "assignments": 200,
+    "promises": 200,
+    "owed": 200,
+    "arrivals": 100,
+    "blobs": 100,
+    "held": 20,
+    "pauses": 20,
+}
+"""Ids a node leases at a time, by table: what is left of a block when the node ends is a gap."""
+RESERVE = 16
+"""Ids of each table that must be at hand before an act decides; no rule takes more."""
+
+
+class Act(Protocol[F]):
+    """Load and decide travel together, so that a loser can be decided again."""
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Incident numbers or a key that this node's acts must not race for."""
+        ...
+
+    async def load(self) -> F: ...
+
+    def decide(self, facts: F, now: datetime) -> Decision: ...
+
+
+class IdBlocks:
+    """Ids leased in blocks, given out without waiting (DESIGN 4: ids are facts)."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, list[range]] = {table: [] for table in BLOCKS}
+
+    def next(self, table: str) -> int:
+        """Return a fresh id. `perform` has seen to it that RESERVE of them are at hand."""
+        blocks = self._blocks[table]
+        first = blocks[0]
+        if len(first) == 1:
+            blocks.pop(0)
+        else:
+            blocks[0] = first[1:]
+        return first[0]
+
+    def wanting(self) -> list[str]:
+        """Return the tables whose reserve is short."""
+        return [table for table, blocks in self._blocks.items() if sum(map(len, blocks)) < RESERVE]
+
+    def add(self, table: str, first: int) -> None:
+        self._blocks[table].append(range(first, first + BLOCKS[table]))
+
+
+def _lease(tables: Sequence[str]) -> Steps[list[int]]:
+    firsts = []
+    for table in sorted(tables):
+        start = FIRST_INCIDENT if table == "incidents" else 1
+        yield Run("INSERT INTO ids (name, next_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (table, start))
+        rows = yield Run(
+            "UPDATE ids SET next_id = next_id + ? WHERE name = ? RETURNING next_id", (BLOCKS[table], table)
+        )
+        firsts.append(rows[0][0] - BLOCKS[table])
+    return firsts
+
+
+@dataclass(slots=True)
+class _Pending:
+    change: Change
+    done: "asyncio.Future[bool]"
+
+
+class Lanes:
+    """One act at a time in each lane of this node; a lane nobody waits for is forgotten."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, names: tuple[str, ...]) -> AsyncIterator[None]:
+        """Hold the lanes, taken in order, so that two acts never wait for each other."""
+        held: list[asyncio.Lock] = []
+        ordered = sorted(set(names))
+        for name in ordered:
+            lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+            self._locks[name] = (lock, users + 1)
+        try:
+            for name in ordered:
+                lock = self._locks[name][0]
+                await lock.acquire()
+                held.append(lock)
+            yield
+        finally:
+            for lock in held:
+                lock.release()
+            for name in ordered:
+                lock, users = self._locks[name]
+                if users == 1:
+                    del self._locks[name]
+                else:
+                    self._locks[name] = (lock, users - 1)
+
+
+class Commit:
+    """Writes decisions and the rows of claims, batch by batch."""
+
+    def __init__(self, store: Store, clock: Clock, node: str) -> None:
+        self.store = store
+        self.clock = clock
+        self.node = node
+        self.ids = IdBlocks()
+        self._lanes = Lanes()
+        self._pending: list[_Pending] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._leasing = asyncio.Lock()
+        self._listeners: list[Callable[[Decision], None]] = []
+
+    def on_committed(self, listener: Callable[[Decision], None]) -> None:
+        """Call `listener` with every decision after it is on disk: owed rows are handed on in memory."""
+        self._listeners.append(listener)
+
+    @metered("decide and write")
+    async def perform(self, act: Act[F]) -> Decision:
+        """Load, decide and commit an act in its lanes; decide again when another node won.
+
+        Raises StoreAway when the database cannot write now, ActLost after ATTEMPT_MAX lost races.
+        """
+        async with self._lanes.hold(act.lanes):
+            for _ in range(ATTEMPT_MAX):
+                facts = await act.load()
+                await self.reserve()
+                now = self.clock.now()
+                decision = act.decide(facts, now)
+                if await self.write(change_of(decision, self.node, now)):
+                    for listener in self._listeners:
+                        listener(decision)
+                    return decision
+        raise ActLost(f"lost {ATTEMPT_MAX} times: {act.lanes}")
+
+    async def reserve(self) -> None:
+        """See to it that every table's reserve of ids is at hand."""
+        if not self.ids.wanting():
+            return
+        async with self._leasing:
+            tables = self.ids.wanting()
+            while tables:
+                firsts = await self.store.write(_lease(tables))
+                for table, first in zip(sorted(tables), firsts, strict=True):
+                    self.ids.add(table, first)
+                tables = self.ids.wanting()
+
+    async def write(self, change: Change) -> bool:
+        """Write one change with the next batch. Return whether its guards held. Raises StoreAway, or what was wrong
+        with this change alone."""
+        pending = _Pending(change, asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_batches())
+        return await asyncio.shield(pending.done)
+
+    async def drain(self) -> None:
+        """Wait until everything handed in has been written."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.wait([self._writer])
+
+    async def _write_batches(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
+            try:
+                won = await self._write_one([pending.change for pending in batch])
+            except StoreAway as away:
+                _fail(batch, away)
+            except Exception as error:  # noqa: BLE001 -- a loop head: one bad row must not fail the others
+                log.warning("batch_isolated", size=len(batch), error=repr(error))
+                await self._isolate(batch)
+            else:
+                for pending, is_winner in zip(batch, won, strict=True):
+                    _resolve(pending, is_winner)
+
+    async def _write_one(self, changes: list[Change]) -> list[bool]:
+        with stage("decide and write"):
+            steps = write_batch(changes, self.clock.now())
+        return await self.store.write(steps)
+
+    async def _isolate(self, batch: list[_Pending]) -> None:
+        for pending in batch:
+            try:
+                won = await self._write_one([pending.change])
+            except Exception as error:  # noqa: BLE001 -- handed on to the act that failed alone
+                _fail([pending], error)
+            else:
+                _resolve(pending, won[0])
+
+
+def _resolve(pending: _Pending, is_winner: bool) -> None:
+    if not pending.done.done():
+        pending.done.set_result(is_winner)
+
+
+def _fail(batch: list[_Pending], error: Exception) -> None:
+    for pending in batch:
+        if not pending.done.done():
+            pending.done.set_exception(error)
+            pending.done.exception()
+
+

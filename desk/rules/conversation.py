@@ -1,0 +1,112 @@
+"""What a mail adds to an incident that is there: a user's words, a machine's note, a bounce, a consultant's words (DESIGN 7)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, OwedKind, Purpose
+from desk.rules.addresses import consultant_ref
+from desk.rules.decision import Decision, Event, IncidentChange, Owed
+from desk.rules.incident import Incident, Move, moved
+from desk.rules.mail import Standing, notice, references_of, stored, told
+from desk.rules.reception import MailFacts
+from desk.rules.routing import Consultant
+
+BOUNCE_TEXT_MAX = 300
+
+
+def join(facts: MailFacts, now: datetime) -> Decision:
+    """A user's further words: kept, and told to the assigned of the working queue; not acknowledged (DESIGN 9)."""
+    before = _incident(facts)
+    after = _next_version(before, status=moved(before.status, Move.JOIN))
+    assigned = _assigned(facts, after)
+    owed = () if assigned is None else (notice(facts, after, assigned, now, Standing(is_added=True)),)
+    event = Event(after.id, EventKind.ADDED, now, BY_USER, facts.message.sender.address, facts.thread.by)
+    return _adding(facts, before, after, Audience.USER, (event,), owed)
+
+
+def note_machine(facts: MailFacts, now: datetime) -> Decision:
+    """An automatic mail in a live thread: an event, never an answer (guarantee 4)."""
+    before = _incident(facts)
+    event = Event(
+        before.id, EventKind.AUTOMATIC, now, facts.message.sender.address or BY_MACHINE, facts.message.subject,
+        facts.message.reason,
+    )  # fmt: skip
+    return _adding(facts, before, _next_version(before), Audience.INTERNAL, (event,))
+
+
+def bounce(facts: MailFacts, now: datetime) -> Decision:
+    """A mail of ours came back: an event for each address it could not reach, no answer (CONTRACT 7)."""
+    before = _incident(facts)
+    events = tuple(
+        Event(
+            before.id, EventKind.BOUNCED, now, BY_MACHINE, f"{one.address} {one.status}".strip(),
+            one.diagnostic[:BOUNCE_TEXT_MAX],
+        )
+        for one in facts.message.bounce
+    )  # fmt: skip
+    unnamed = Event(before.id, EventKind.BOUNCED, now, BY_MACHINE, "", facts.message.reason)
+    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events or (unnamed,))
+
+
+def keep_internal(facts: MailFacts, now: datetime) -> Decision:
+    """A consultant's mail, until consultants work by replying: kept, told to nobody, and a receipt says so."""
+    before, consultant = _incident(facts), facts.consultant
+    assert consultant is not None, "only a consultant's mail is kept internal"
+    after = _next_version(before)
+    event = Event(before.id, EventKind.NOTED, now, consultant.email, "", facts.thread.by)
+    owed = (receipt(facts, after, consultant, now),) if facts.message.may_auto_reply else ()
+    return _adding(facts, before, after, Audience.INTERNAL, (event,), owed)
+
+
+def receipt(facts: MailFacts, incident: Incident, to: Consultant, now: datetime) -> Owed:
+    """Return the mail that tells a consultant what was understood of theirs (DESIGN 4, Words)."""
+    owed_id = facts.ids.next("owed")
+    signer = facts.desk.signer
+    return Owed(
+        id=owed_id,
+        incident=incident.id,
+        kind=OwedKind.RECEIPT,
+        channel=Channel.EMAIL,
+        to=facts.message.sender.address,
+        language=to.language or facts.desk.language,
+        audience=Audience.INTERNAL,
+        facts={"number": incident.number, "at": told(facts.arrival.received_at), "name": to.name},
+        due_at=now,
+        message_id=signer.message_id(incident.id, owed_id),
+        in_reply_to=facts.message.message_id,
+        references=references_of(facts),
+        reply_to=signer.reply_address(incident.id, consultant_ref(to.id), Purpose.USER_WORDS),
+        envelope_from=signer.bounce_address(owed_id),
+    )
+
+
+def _incident(facts: MailFacts) -> Incident:
+    assert facts.incident is not None, "the way of this mail leads to an incident"
+    return facts.incident
+
+
+def _next_version(before: Incident, **changes: object) -> Incident:
+    return replace(before, version=before.version + 1, **changes)  # type: ignore[arg-type]
+
+
+def _assigned(facts: MailFacts, incident: Incident) -> Consultant | None:
+    assignment = incident.assigned(incident.queue)
+    return facts.roster.by_id(assignment.consultant) if assignment else None
+
+
+def _adding(
+    facts: MailFacts,
+    before: Incident,
+    after: Incident,
+    audience: Audience,
+    events: tuple[Event, ...],
+    owed: tuple[Owed, ...] = (),
+) -> Decision:
+    return Decision(
+        incidents=(IncidentChange(before, after),),
+        key=facts.key,
+        done=facts.arrival.id,
+        rows=(stored(facts, before.id, audience),),
+        events=events,
+        owed=owed,
+    )
