@@ -100,7 +100,12 @@ def run_script(command: str) -> Proof:
     print(f"--- {command}", flush=True)
     try:
         result = subprocess.run(
-            command.split(), cwd=ROOT, text=True, stdout=subprocess.PIPE, check=False, timeout=SCRIPT_TIMEOUT_S
+            [sys.executable if word == "python" else word for word in command.split()],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            check=False,
+            timeout=SCRIPT_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
         return Proof(command, f"no end within {SCRIPT_TIMEOUT_S} s")
