@@ -13,7 +13,7 @@ run: run-environment ## the demo: a desk with sample consultants, on this machin
 	@exec $(BIN)/ventanilla demo
 
 check: dev-environment ## format, lint, types, import arrows, quick tests
-	$(BIN)/ruff format --check
+	$(BIN)/ruff format --check --quiet || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -83,7 +83,7 @@ def tables() -> set[str]:
     """Return the table names that desk/ledger/tables.py declares, read without importing the ORM."""
     tree = ast.parse((ROOT / "desk" / "ledger" / "tables.py").read_text())
     return {
-        node.value.value
+        str(node.value.value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
         and [ast.unparse(target) for target in node.targets] == ["table"]
