@@ -119,6 +119,10 @@ class Calendar:
         minute = _minute_of(at)
         return any(begin <= minute < end for begin, end in self._day(self._ordinal(at)).spans)
 
+    def day_of(self, at: datetime) -> date:
+        """Return the local day of an instant. Raises OutsideCalendar."""
+        return date.fromordinal(self._ordinal(at))
+
     def next_opening(self, at: datetime) -> datetime:
         """Return the first open minute at or after an instant's minute. Raises OutsideCalendar."""
         for begin, _ in self._open_from(at):

@@ -75,7 +75,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A time told, or to be told. `due` and `made_at` are whole minutes in UTC (CONTRACT 3)."""
+    """A time told, or to be told. `due` and `made_at` are whole minutes in UTC (CONTRACT 3).
+
+    `broken_at` is when it was noted that it passed unkept: the timeline says so once.
+    """
 
     id: int
     kind: PromiseKind
@@ -83,6 +86,7 @@ class Promise:
     due: datetime
     told_at: datetime | None = None
     kept_at: datetime | None = None
+    broken_at: datetime | None = None
     cancelled_at: datetime | None = None
     replaced_by: int | None = None
     regraded: bool = False
