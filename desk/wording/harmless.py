@@ -18,6 +18,8 @@ GREETED_WORDS_MAX = 5
 # Facts that may hold several lines; all others become one.
 MULTI_LINE = frozenset({"text"})
 CUT = "…"
+# How many times its cap of a text is searched for what is left of it: most of it may be white space and marks.
+SEARCHED = 4
 
 _NEWLINES = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # C0 without tab and newline, DEL, C1; soft hyphen and zero-width space; direction marks, embeddings and isolates;
@@ -30,11 +32,9 @@ _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 
 def line(text: str, most: int = LINE_MAX) -> str:
     """Return `text` as one line of at most `most` characters, white space as single spaces, marks removed."""
-    if not text.isprintable():
-        text = _UNWANTED.sub("", _NEWLINES.sub(" ", text[: most * 4]))
-    if "  " in text or not text.isprintable() or text[:1] == " " or text[-1:] == " ":
-        text = " ".join(text.split())
-    return cut(text, most)
+    if len(text) <= most and text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
+    return cut(" ".join(_UNWANTED.sub("", _NEWLINES.sub(" ", text[: most * SEARCHED])).split()), most)
 
 
 def lines(text: str, most: int = TEXT_MAX) -> str:
@@ -68,14 +68,15 @@ def greeted(name: str) -> str:
 
 def harmless(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return frozen facts with every string in them made harmless; keys, numbers and shape stay."""
-    return {key: _harmless(value, key in MULTI_LINE) for key, value in facts.items()}
+    return {key: _harmless(value, key) for key, value in facts.items()}
 
 
-def _harmless(value: Any, is_multi_line: bool) -> Any:
+def _harmless(value: Any, key: str) -> Any:
     if isinstance(value, str):
-        return lines(value) if is_multi_line else line(value)
+        return lines(value) if key in MULTI_LINE else line(value)
+    if isinstance(value, bool | int | float) or value is None:
+        return value
     if isinstance(value, Mapping):
-        return {key: _harmless(item, key in MULTI_LINE) for key, item in value.items()}
-    if isinstance(value, Sequence):
-        return [_harmless(item, is_multi_line) for item in value]
-    return value
+        return {name: _harmless(item, name) for name, item in value.items()}
+    assert isinstance(value, Sequence), f"the fact {key} is no JSON"
+    return [_harmless(item, key) for item in value]

@@ -71,9 +71,14 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "privacy_url": "",
         },
         "operator_only": {**_ACKNOWLEDGEMENT, "contacts": [], "status_url": ""},
-        "reopened": {**_ACKNOWLEDGEMENT, "reopened": True, "first_attention": "2026-12-30T18:20:00+00:00",
-                     "at": "2026-12-30T16:20:00+00:00", "resolution": "2027-01-04T16:20:00+00:00"},
-    },  # fmt: skip
+        "reopened": {
+            **_ACKNOWLEDGEMENT,
+            "reopened": True,
+            "first_attention": "2026-12-30T18:20:00+00:00",
+            "at": "2026-12-30T16:20:00+00:00",
+            "resolution": "2027-01-04T16:20:00+00:00",
+        },
+    },
     "notice": {
         "new": _NOTICE,
         "added": {

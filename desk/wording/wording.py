@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, pass_context
 from jinja2 import TemplateError as JinjaError
-from jinja2 import TemplateNotFound
+from jinja2.runtime import Context
 
 from desk.base.errors import TemplateBroken, TemplateMissing
 from desk.base.languages import folders, languages, load_toml
+from desk.wording.checking import folder_problems, template_problems
 from desk.wording.harmless import greeted, harmless, line
 from desk.wording.html import broken_lines
+from desk.wording.samples import SAMPLES
 from desk.wording.speech import Speech, Tables
 
 # The three files of a mail's folder.
-SUBJECT, TEXT, HTML = "subject.txt.j2", "body.txt.j2", "body.html.j2"
+FILES = ("subject.txt.j2", "body.txt.j2", "body.html.j2")
 HTML_ENDING = ".html.j2"
+# Under this name the filters find the language of the template they stand in.
+SPEECH = "_speech"
 # Longest subject, in characters; a longer one would only be an operator's template gone wrong.
 SUBJECT_MAX = 200
 
@@ -36,13 +40,6 @@ class Rendered:
     text: str
     html: str
     language: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Mail:
-    subject: Template
-    text: Template
-    html: Template
 
 
 class Wording:
@@ -59,7 +56,8 @@ class Wording:
         self._default = settings_language
         self._speech = {code: self._speech_of(code, timezone) for code in self.languages}
         self.environment = _environment(self.roots)
-        self._mails: dict[tuple[str, str], _Mail] = {}
+        self._globals = {code: self._globals_of(speech) for code, speech in self._speech.items()}
+        self._mails: dict[tuple[str, str], tuple[Template, ...]] = {}
 
     def language(self, wanted: str) -> str:
         """Return the language that a mail in `wanted` is written in: itself when we have it, else the desk's own."""
@@ -77,11 +75,9 @@ class Wording:
         """
         language = self.language(language)
         templates = self._mails.get((mail, language)) or self._load(mail, language)
-        clean = harmless(facts)
+        context = self._globals[language] | harmless(facts)
         try:
-            subject = templates.subject.render(clean)
-            text = templates.text.render(clean)
-            html = templates.html.render(clean)
+            subject, text, html = (_said(template, context) for template in templates)
         except JinjaError as broken:
             raise TemplateBroken(f"{language}/mails/{mail}: {broken}") from broken
         return Rendered(line(subject, SUBJECT_MAX), text, html, language)
@@ -90,23 +86,39 @@ class Wording:
         """Return one compiled template. Raises TemplateMissing or TemplateBroken naming the file."""
         name = f"{language}/mails/{mail}/{file}"
         try:
-            return self.environment.get_template(name, globals={"say": self._speech[language]})
+            return self.environment.get_template(name)
         except TemplateNotFound as missing:
             raise TemplateMissing(f"{name} is missing: looked in {self._searched()}") from missing
         except JinjaError as broken:
             where = f"{getattr(broken, 'filename', None) or name}:{getattr(broken, 'lineno', 0)}"
             raise TemplateBroken(f"{where}: {broken}") from broken
 
-    def _load(self, mail: str, language: str) -> _Mail:
-        loaded = _Mail(*(self.template(mail, language, file) for file in (SUBJECT, TEXT, HTML)))
-        self._mails[mail, language] = loaded
+    def check(self) -> list[str]:
+        """Return everything wrong with the words of all languages, each with file and line; empty when all is well."""
+        problems = [problem for speech in self._speech.values() for problem in speech.problems()]
+        for code in self.languages:
+            for mail, samples in SAMPLES.items():
+                contexts = [self._globals[code] | harmless(facts) for facts in samples.values()]
+                for file in FILES:
+                    problems += template_problems(self.environment, f"{code}/mails/{mail}/{file}", contexts)
+        for root in self.roots:
+            problems += folder_problems(root, self.languages, SAMPLES, FILES)
+        return problems
+
+    def _load(self, mail: str, language: str) -> tuple[Template, ...]:
+        loaded = self._mails[mail, language] = tuple(self.template(mail, language, file) for file in FILES)
         return loaded
+
+    def _globals_of(self, speech: Speech) -> dict[str, Any]:
+        """Return what every template of a language may name beside its facts (docs/TEMPLATES.md)."""
+        named = {"delimiter": speech.delimiter, "zone": speech.zone, "own_language": speech.code}
+        return {**self.environment.globals, **named, SPEECH: speech}
 
     def _speech_of(self, code: str, timezone: ZoneInfo) -> Speech:
         instants, words, reading = (self._toml(code, name) for name in ("instants.toml", "words.toml", "reading.toml"))
-        if "delimiter" not in reading:
-            raise TemplateBroken(f"{code}/reading.toml: delimiter is missing")
-        return Speech(code, timezone, Tables(instants=instants, words=words, delimiter=reading["delimiter"]))
+        if not reading.get("delimiters"):
+            raise TemplateBroken(f"{code}/reading.toml: delimiters is missing: the first is the line above our quotes")
+        return Speech(code, timezone, Tables(instants=instants, words=words, delimiter=reading["delimiters"][0]))
 
     def _toml(self, code: str, name: str) -> dict[str, Any]:
         """Return a language's table from the first folder that has it."""
@@ -117,10 +129,15 @@ class Wording:
         return " and ".join(map(str, self.roots))
 
 
+def _is_html(name: str | None) -> bool:
+    """Tell whether a template is escaped. Jinja's own select_autoescape does not know names that end in .html.j2."""
+    return bool(name and name.endswith(HTML_ENDING))
+
+
 def _environment(roots: tuple[Path, ...]) -> Environment:
-    environment = Environment(
+    environment = Environment(  # noqa: S701 - every HTML template is escaped, plain text must not be
         loader=FileSystemLoader(roots),
-        autoescape=lambda name: bool(name and name.endswith(HTML_ENDING)),  # select_autoescape misses .html.j2
+        autoescape=_is_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -128,5 +145,34 @@ def _environment(roots: tuple[Path, ...]) -> Environment:
         auto_reload=False,
         cache_size=-1,  # as many as there are files
     )
-    environment.filters.update(line=line, greeted=greeted, broken_lines=broken_lines)
+    environment.filters.update(line=line, greeted=greeted, broken_lines=broken_lines, said=said, word=word, size=size)
     return environment
+
+
+def _said(template: Template, context: dict[str, Any]) -> str:
+    """Return what `template.render(context)` does, without copying the context once more for each of three files."""
+    return "".join(template.root_render_func(template.new_context(context, shared=True)))
+
+
+@pass_context
+def said(context: Context, instant: str, way: str) -> str:
+    """Filter: an instant in a way of instants.toml, seen from the day of the fact `at`."""
+    return _speech(context).instant(way, instant, context["at"])
+
+
+@pass_context
+def word(context: Context, value: object, table: str) -> str:
+    """Filter: a value in the words of a table of words.toml."""
+    return _speech(context).word(table, value)
+
+
+@pass_context
+def size(context: Context, octets: int) -> str:
+    """Filter: a number of octets as a file's size."""
+    return _speech(context).size(octets)
+
+
+def _speech(context: Context) -> Speech:
+    speech = context[SPEECH]
+    assert isinstance(speech, Speech)
+    return speech

@@ -6,6 +6,7 @@ every attempt carries one Message-ID, Date and boundary. Never: reads a clock, a
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from desk.base.names import Audience, OwedKind
@@ -18,6 +19,9 @@ REPLIES: Final = frozenset({OwedKind.ACKNOWLEDGEMENT, OwedKind.RECEIPT, OwedKind
 # MS-OXCMAIL 2.2.3.2.14. Never "All" nor NDR: a mail that did not arrive must be told to us. From consultants the
 # absence note is wanted (DESIGN 9: who is absent is known by it), so OOF is suppressed for users only.
 SUPPRESSED: Final = {Audience.USER: "DR, RN, NRN, OOF, AutoReply", Audience.INTERNAL: "DR, RN, NRN, AutoReply"}
+
+# Sets of headers that are kept: kinds of mail times languages, of one identity.
+FIXED_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +49,39 @@ def compose(owed: Owed, identity: MailIdentity, wording: Wording) -> Composed:
     rendered = wording.render(owed.kind.value, owed.language, owed.facts)
     content = b"".join(
         (
-            _headers(owed, identity, rendered.subject),
-            header("Content-Language", rendered.language),
-            b"MIME-Version: 1.0\r\n",
+            _fixed_headers(identity, owed.kind, owed.audience, rendered.language),
+            _own_headers(owed, identity, rendered.subject),
             alternative(rendered.text, rendered.html, seed=owed.message_id or str(owed.id)),
         )
     )
     return Composed(owed.envelope_from, wire_address(owed.to), content, rendered.subject, rendered.text)
 
 
-def _headers(owed: Owed, identity: MailIdentity, subject: str) -> bytes:
+@lru_cache(FIXED_MAX)
+def _fixed_headers(identity: MailIdentity, kind: OwedKind, audience: Audience, language: str) -> bytes:
+    """Return the headers that all mails of a kind share."""
+    return b"".join(
+        (
+            address_header("From", identity.address, identity.name),
+            header("Auto-Submitted", "auto-replied" if kind in REPLIES else "auto-generated"),
+            header("X-Auto-Response-Suppress", SUPPRESSED[audience]),
+            header("Content-Language", language),
+            header("MIME-Version", "1.0"),
+        )
+    )
+
+
+def _own_headers(owed: Owed, identity: MailIdentity, subject: str) -> bytes:
     reply_to = address_header("Reply-To", owed.reply_to, identity.name) if owed.reply_to else b""
-    answers = [owed.in_reply_to] if owed.in_reply_to else []
-    submitted = "auto-replied" if owed.kind in REPLIES else "auto-generated"
+    answered = (owed.in_reply_to,) if owed.in_reply_to else ()
     return b"".join(
         (
             date_header(owed.due_at),
-            address_header("From", identity.address, identity.name),
             address_header("To", owed.to),
             header("Subject", subject),
-            id_header("Message-ID", [owed.message_id]),
-            id_header("In-Reply-To", answers),
-            id_header("References", owed.references or answers),
+            id_header("Message-ID", (owed.message_id,)),
+            id_header("In-Reply-To", answered),
+            id_header("References", owed.references or answered),
             reply_to,
-            header("Auto-Submitted", submitted),
-            header("X-Auto-Response-Suppress", SUPPRESSED[owed.audience]),
         )
     )

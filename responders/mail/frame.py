@@ -10,6 +10,7 @@ from binascii import b2a_base64, b2a_qp
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 CRLF = b"\r\n"
@@ -28,15 +29,22 @@ QUOTED_GROWTH_MAX = 1.4
 MESSAGE_ID_MAX = 900
 # References keep the first of the thread and its newest, so that the header stays bounded (RFC 5322 3.6.4 allows it).
 REFERENCES_MAX = 20
+# Dates kept written: what an act owes, it owes at one instant.
+DATES_MAX = 1_024
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# Lines that may only break to fold: CRLF and a space.
+_HEADER = re.compile("[^\r\n\0]+(?:\r\n [^\r\n\0]+)*")
 _MESSAGE_ID = re.compile(r"[\x20-\x7e]+")
 
 
 def header(name: str, value: str) -> bytes:
     """Return an unstructured header: plain and folded when it is ASCII, else as encoded words."""
-    return _folded(name, _words(clean(value)))
+    value = clean(value)
+    if len(name) + len(value) < LINE_PREFERRED and value.isascii() and "=?" not in value:
+        return f"{name}: {value}\r\n".encode("ascii")
+    return _folded(name, _words(value))
 
 
 def address_header(name: str, address: str, display: str = "") -> bytes:
@@ -60,6 +68,7 @@ def id_header(name: str, ids: Iterable[str]) -> bytes:
     return _checked(f"{name}: " + "\r\n ".join(usable)) if usable else b""
 
 
+@lru_cache(DATES_MAX)
 def date_header(at: datetime) -> bytes:
     """Return the Date header of an instant, in UTC."""
     return _checked(f"Date: {format_datetime(at.astimezone(UTC))}")
@@ -90,7 +99,7 @@ def clean(value: str) -> str:
 
 
 def wire_address(address: str) -> str:
-    """Return an address as it goes over the wire: no white space or control, the domain in ASCII when IDNA has a form."""
+    """Return an address as it goes over the wire: no white space or control, the domain in its ASCII form if it has one."""
     address = clean(address).replace(" ", "").replace("<", "").replace(">", "")
     if address.isascii():
         return address
@@ -165,8 +174,6 @@ def _folded(name: str, words: list[str]) -> bytes:
 
 def _checked(text: str) -> bytes:
     """Return a finished header with its CRLF. A line break or NUL that is no fold is a programmer's mistake."""
-    lines = text.split("\r\n")
-    assert all(line.startswith(" ") for line in lines[1:]), "a header may only break to fold"
-    assert not any(c in line for line in lines for c in "\r\n\0"), "a header holds CR, LF or NUL"
-    assert all(len(line) <= LINE_MAX for line in lines), "a header line is too long"
+    assert _HEADER.fullmatch(text), "a header holds CR, LF or NUL, or breaks where it may not"
+    assert len(text) <= LINE_MAX or max(map(len, text.split("\r\n"))) <= LINE_MAX, "a header line is too long"
     return text.encode("utf-8") + CRLF
