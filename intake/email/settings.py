@@ -86,6 +86,11 @@ class ImapSettings:
     internal_domains: tuple[str, ...] = setting([], "Domains that mark may speak for.", list_of(DOMAIN))
     hops: tuple[str, ...] = setting([], "Hosts whose Received lines the provider adds afterwards.", list_of(HOST))
 
+    @property
+    def label(self) -> str:
+        """The name in logs, metrics and doctor (CONTRACT 4: it defaults to username/folder)."""
+        return self.name or f"{self.username}/{self.folder}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSettings:

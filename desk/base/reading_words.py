@@ -1,0 +1,58 @@
+"""The words of a language that reading needs: data from `templates/<language>/reading.toml`, merged over all languages.
+
+Nothing here reads files: who loads a language's folder passes the tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingWords:
+    """What quotes, forwards, signatures and machines say, in every language the house speaks.
+
+    Fields that end in `_patterns` are regular expressions, matched without regard to case against text of at most
+    a few hundred characters; all others are plain words or sentences.
+    """
+
+    delimiters: tuple[str, ...] = ()
+    """Our own line "reply above this line": what stands below is the quote."""
+    quote_patterns: tuple[str, ...] = ()
+    """The line that introduces a quote ("El lun, 5 ene 2026 a las 10:00, X escribió:"), matched at its start."""
+    original_markers: tuple[str, ...] = ()
+    """What stands between dashes above a quoted mail ("Mensaje original")."""
+    forward_markers: tuple[str, ...] = ()
+    """What stands above a forwarded mail ("Mensaje reenviado"): what follows is content."""
+    forward_prefixes: tuple[str, ...] = ()
+    """How the subject of a forward begins ("RV", "Fwd"), without the colon."""
+    from_labels: tuple[str, ...] = ()
+    """The label of the first line of a quoted header block ("De", "From"), without the colon."""
+    header_labels: tuple[str, ...] = ()
+    """The labels that follow it ("Enviado", "Para", "Asunto"), without the colon."""
+    signature_patterns: tuple[str, ...] = ()
+    """Lines that a device adds by itself ("Enviado desde mi iPhone")."""
+    automatic_subject_patterns: tuple[str, ...] = ()
+    """How the subject of an absence note or automatic answer begins."""
+    bounce_subject_patterns: tuple[str, ...] = ()
+    """How the subject of a report of failed delivery begins."""
+    bounce_text_patterns: tuple[str, ...] = ()
+    """What a report of failed delivery says in its text when it has no machine-readable part."""
+    delayed_text_patterns: tuple[str, ...] = ()
+    """What a report says when delivery is only late, not given up."""
+
+
+def reading_words(*tables: Mapping[str, Any]) -> ReadingWords:
+    """Merge the reading tables of several languages, keeping order and dropping doubles.
+
+    Raises ValueError naming the key when a table holds a key that is not a field, or anything but a list of strings.
+    """
+    merged: dict[str, dict[str, None]] = {field.name: {} for field in fields(ReadingWords)}
+    for table in tables:
+        for key, words in table.items():
+            if key not in merged:
+                raise ValueError(f"reading.toml: {key}: unknown; known are {', '.join(merged)}")
+            if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+                raise ValueError(f"reading.toml: {key}: must be a list of words")
+            merged[key].update(dict.fromkeys(words))
+    return ReadingWords(**{key: tuple(words) for key, words in merged.items()})

@@ -1,0 +1,294 @@
+"""The one way from a raw mail to a `Message`. Never raises on bad mail: what could not be read stands in
+`Message.defects`; kind BROKEN only when there is nothing to work with. It does no I/O and needs no clock.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from desk.base.message import Attachment, Mailbox, Message, Parent
+from desk.base.names import MessageKind
+from desk.base.reading_words import ReadingWords
+from intake.email.reading.addresses import ADDRESS_HEADER_MAX, addresses
+from intake.email.reading.automatic import OwnMail, Verdict, who_wrote
+from intake.email.reading.bounce import Bounce, find_bounce
+from intake.email.reading.decode import (
+    WHITE,
+    base64_runs,
+    decode_charset,
+    decode_header,
+    decode_transfer,
+    decode_words,
+    header_text,
+    one_line,
+    parameters,
+    safe_name,
+)
+from intake.email.reading.headers import SUBJECT_MAX, date_of, identity, message_id, message_ids
+from intake.email.reading.html_text import HTML_MAX, html_to_text
+from intake.email.reading.reply_text import reply_text
+from intake.email.reading.walk import Headers, Part, Walked, encoding_of, header_fields, walk
+
+TEXT_MAX = 256 * 1024
+"""Characters of text that are kept of one mail."""
+ATTACHMENTS_MAX = 200
+"""Attachments of one mail that are listed."""
+DEFECTS_MAX = 20
+
+_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
+_UU = ("x-uuencode", "uuencode", "x-uue", "uue")
+_UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n(?=[!-`])")
+_UU_END = re.compile(rb"(?m)^end[ \t]*\r?(?:\n|\Z)")
+_NO_MAILBOX = Mailbox("", "")
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}\Z")
+
+
+def read(
+    raw: bytes,
+    parents: tuple[Parent, ...] = (),
+    own: OwnMail | None = None,
+    *,
+    words: ReadingWords = ReadingWords(),  # noqa: B008 - frozen
+    envelope_from: str | None = None,
+) -> Message:
+    """Read a raw mail. Never raises on bad mail: what could not be read is listed in `Message.defects`.
+
+    `parents` are the mails of ours that it answers, `own` is how our own mail is known, `envelope_from` is "" for the
+    null sender and None when the envelope is not known. Message-IDs keep their angle brackets.
+    """
+    walked = walk(raw)
+    headers = walked.headers
+    content = _Content(walked, list(walked.defects))
+    content.gather()
+    text = content.text()
+    senders = addresses(headers.first("from"), ADDRESS_HEADER_MAX)
+    sender = senders[0] if senders else _NO_MAILBOX
+    subject = decode_header(headers.first("subject"), SUBJECT_MAX)
+    known_id = message_id(headers)
+    null_sender = _is_null(envelope_from, headers)
+    bounce = find_bounce(walked, sender, subject, text, null_sender=null_sender, words=words)
+    verdict = who_wrote(headers, sender, subject, own=own, envelope_from=envelope_from, words=words)
+    answers = message_ids(headers, "in-reply-to"), message_ids(headers, "references")
+    is_reply = bool(parents or answers[0] or answers[1])
+    empty = not text.strip() and not content.attachments and not subject
+    kind, reason = _kind(bounce, verdict, sender, empty=empty, is_reply=is_reply)
+    _note_senders(headers, senders, content.defects)
+    return Message(
+        message_id=known_id,
+        sender=sender,
+        senders=senders,
+        reply_to=addresses(headers.first("reply-to"), ADDRESS_HEADER_MAX),
+        to=_all(headers, "to"),
+        cc=_all(headers, "cc"),
+        subject=subject,
+        date=date_of(headers),
+        in_reply_to=answers[0],
+        references=answers[1],
+        kind=kind,
+        reason=reason,
+        may_auto_reply=kind in (MessageKind.NEW, MessageKind.FOLLOW_UP) and len(senders) == 1,
+        text=text,
+        reply_text=reply_text(text, subject, parents, words) if kind is not MessageKind.BOUNCE else text,
+        attachments=tuple(content.attachments),
+        bounce=bounce.recipients if bounce else (),
+        returned_message_ids=bounce.returned if bounce else (),
+        defects=tuple(dict.fromkeys(content.defects))[:DEFECTS_MAX],
+        digest=content.digest(identity(headers, known_id, sender.address), text),
+    )
+
+
+def _is_null(envelope_from: str | None, headers: Headers) -> bool:
+    if envelope_from is not None:
+        return not envelope_from.strip("<> ")
+    return headers.has("return-path") and not header_text(headers.first("return-path")).strip("<> ")
+
+
+def _all(headers: Headers, name: str) -> tuple[Mailbox, ...]:
+    return tuple(box for value in headers.all(name) for box in addresses(value))
+
+
+def _kind(
+    bounce: Bounce | None, verdict: Verdict | None, sender: Mailbox, *, empty: bool, is_reply: bool
+) -> tuple[MessageKind, str]:
+    """Return what the mail is, and the fact that says so."""
+    if bounce is not None:
+        return MessageKind.BOUNCE, bounce.reason
+    if verdict is not None and verdict.kind is MessageKind.LOOP:
+        return verdict.kind, verdict.reason
+    if not sender.address:
+        return MessageKind.BROKEN, "From: no address that can be read"
+    if verdict is not None:
+        return verdict.kind, verdict.reason
+    if empty:
+        return MessageKind.BROKEN, "no subject, no text, no attachment"
+    return (
+        (MessageKind.FOLLOW_UP, "In-Reply-To or References") if is_reply else (MessageKind.NEW, "written by a person")
+    )
+
+
+def _note_senders(headers: Headers, senders: tuple[Mailbox, ...], defects: list[str]) -> None:
+    if len(senders) > 1:
+        defects.append("several addresses in From")
+    if sum(1 for _ in headers.all("from")) > 1:
+        defects.append("several From fields")
+    if len(headers.first("from")) > ADDRESS_HEADER_MAX:
+        defects.append("From too long")
+
+
+@dataclass(slots=True)
+class _Content:
+    """The leaves of a mail, told apart into text and attachments."""
+
+    walked: Walked
+    defects: list[str]
+    texts: list[Part] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    spans: list[Part] = field(default_factory=list)
+
+    def gather(self) -> None:
+        """Tell text from attachments; a mail whose only part is neither is one attachment."""
+        for part in self.walked.leaves:
+            encoding = encoding_of(part.headers)
+            if encoding not in _ENCODINGS and encoding not in _UU:
+                self.defects.append(f"unknown transfer encoding {one_line(encoding, 40)}")
+            if self._is_text(part):
+                self.texts.append(part)
+            elif len(self.attachments) < ATTACHMENTS_MAX:
+                self._attach(part, encoding)
+            else:
+                self.defects.append("too many attachments")
+
+    def _is_text(self, part: Part) -> bool:
+        if part.type not in ("text/plain", "text/html", "text/enriched", "text/x-amp-html", "text"):
+            return False
+        if not part.headers.has("content-disposition"):
+            return not part.params.get("name") or part is self.walked.root
+        disposition, params = parameters(part.headers.first("content-disposition"))
+        return disposition != "attachment" and not params.get("filename")
+
+    def _attach(self, part: Part, encoding: str) -> None:
+        disposition, params = parameters(part.headers.first("content-disposition"))
+        name = safe_name(params.get("filename") or params.get("name") or part.params.get("name", ""))
+        kind = part.type if _TYPE.match(part.type) else "application/octet-stream"
+        self.spans.append(part)
+        self.attachments.append(
+            Attachment(
+                name=name or self._made_name(part, kind),
+                type=kind,
+                size=self._size(part, encoding),
+                start=part.start,
+                end=part.end,
+                encoding=encoding,
+                inline=disposition == "inline" or part.headers.has("content-id") and disposition != "attachment",
+                content_id=decode_header(part.headers.first("content-id"), 250).strip("<> "),
+            )
+        )
+
+    def _made_name(self, part: Part, kind: str) -> str:
+        """Return a name for an attachment without one: the subject of a mail, else its place and type."""
+        ending = _ENDINGS.get(kind, "bin")
+        if kind == "message/rfc822":
+            inner = header_fields(self.walked.view, part.start, part.end, 4096)[0]
+            subject = safe_name(decode_header(inner.first("subject"), 100).replace("/", " ").replace("\\", " "))
+            return f"{subject}.eml" if subject else f"mail-{len(self.attachments) + 1}.eml"
+        return f"attachment-{len(self.attachments) + 1}.{ending}"
+
+    def _size(self, part: Part, encoding: str) -> int:
+        """Return the decoded size in bytes. Base64 is counted, not decoded: four characters are three bytes."""
+        view = self.walked.view
+        if encoding == "base64":
+            return sum(map(len, base64_runs(view, part.start, part.end))) * 3 // 4
+        if encoding == "quoted-printable" or encoding in _UU:
+            return len(decode_transfer(view[part.start : part.end], encoding))
+        return part.end - part.start
+
+    def text(self) -> str:
+        """Return the text of the mail: of alternatives the plain one unless it is empty, parts one below the other."""
+        plain = {part: self._plain(part) for part in self.texts if part.type != "text/html"}
+        spoken = {part.within("multipart/alternative") for part, text in plain.items() if text.strip()} - {None}
+        pieces = []
+        left = TEXT_MAX
+        for part in self.texts:
+            if left <= 0:
+                break
+            text = plain[part] if part in plain else ""
+            if part.type == "text/html" and part.within("multipart/alternative") not in spoken:
+                text = html_to_text(self._decoded(part, HTML_MAX))
+            if text.strip():
+                pieces.append(text[:left].strip("\n"))
+                left -= len(text)
+        if left < 0:
+            self.defects.append("text cut")
+        return "\n\n".join(pieces)
+
+    def _plain(self, part: Part) -> str:
+        return self._without_uu(part) or self._decoded(part, TEXT_MAX)
+
+    def _decoded(self, part: Part, limit: int) -> str:
+        end = min(part.end, part.start + 3 * limit)
+        if end < part.end:
+            self.defects.append("text cut")
+        encoding = encoding_of(part.headers)
+        data = decode_transfer(self.walked.view[part.start : end], encoding)
+        return decode_charset(data[: 2 * limit], part.params.get("charset", ""))
+
+    def _without_uu(self, part: Part) -> str:
+        """Return the text around uuencoded files, which become attachments; "" when the part has none."""
+        view = self.walked.view
+        if view.find(b"begin ", part.start, part.end) < 0:
+            return ""
+        pieces, at = [], part.start
+        while (begin := _UU_BEGIN.search(view, at, part.end)) and len(self.attachments) < ATTACHMENTS_MAX:
+            end = _UU_END.search(view, begin.end(), part.end)
+            if end is None:
+                break
+            pieces.append(view[at : begin.start()])
+            inner = Part(Headers((), {"content-transfer-encoding": b"x-uuencode"}), begin.start(), end.end())
+            inner.type, inner.params = "application/octet-stream", {"name": decode_words(header_text(begin[1]))}
+            self._attach(inner, "x-uuencode")
+            at = end.end()
+        if at == part.start:
+            return ""
+        pieces.append(view[at : part.end][: 3 * TEXT_MAX])
+        return decode_charset(b"".join(pieces)[: 3 * TEXT_MAX], part.params.get("charset", "")) or " "
+
+    def digest(self, identity_bytes: bytes, text: str) -> bytes:
+        """Return the message key of DESIGN 7: what names the mail, its text without white space, its attachments.
+
+        Attachments go in as base64 without line ends, whatever encoding they came in, so that a relay that re-encodes
+        or re-wraps changes nothing, and the common case needs no decoding. The alternative that is not shown as text
+        does not count.
+        """
+        key = hashlib.sha256(identity_bytes)
+        key.update("".join(text.split()).encode())
+        for part, attachment in zip(self.spans, self.attachments, strict=True):
+            key.update(b"\0" + attachment.name.encode() + b"\0")
+            self._hash_part(key, part, attachment.encoding)
+        return key.digest()
+
+    def _hash_part(self, key: "hashlib._Hash", part: Part, encoding: str) -> None:
+        view = self.walked.view
+        if encoding == "base64":
+            for run in base64_runs(view, part.start, part.end):
+                key.update(run)
+            return
+        data = decode_transfer(view[part.start : part.end], encoding)
+        if part.type.startswith(("text/", "message/")):
+            data = data.replace(b"\r\n", b"\n")
+        key.update(_as_base64(data))
+
+
+def _as_base64(data: bytes) -> bytes:
+    """Return base64 without line ends and padding: what `base64_runs` yields of the same data."""
+    import binascii
+
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=")
+
+
+_ENDINGS = {
+    "text/plain": "txt", "text/html": "html", "text/csv": "csv", "text/calendar": "ics", "text/xml": "xml",
+    "text/vcard": "vcf", "text/x-vcard": "vcf", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif",
+    "image/bmp": "bmp", "image/tiff": "tif", "image/webp": "webp", "application/pdf": "pdf", "application/zip": "zip",
+    "application/xml": "xml", "application/json": "json", "message/delivery-status": "txt",
+    "text/rfc822-headers": "txt", "message/disposition-notification": "txt", "audio/mpeg": "mp3", "video/mp4": "mp4",
+}  # fmt: skip
