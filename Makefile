@@ -41,7 +41,7 @@ shown: dev-environment ## each "Done when" line of ISSUE=house with the test tha
 	@$(BIN)/python -m tools.shown $(ISSUE)
 
 docs: dev-environment ## write the pages that are generated from the code
-	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.settings_reference
 
 lock: dev-environment ## choose versions anew and write the lock files
 	@$(BIN)/python -m tools.lock

@@ -62,6 +62,16 @@ def test_the_list_of_events_names_none_that_is_not_written() -> None:
     assert sorted(rows("EVENTS.md") - {event_of(call) for _, call in logged()}) == []
 
 
+def test_the_list_of_events_tells_the_level_of_each() -> None:
+    """Whoever is called out by an ERROR relies on it. `exception` is an ERROR with its traceback."""
+    written: dict[str, set[str]] = {}
+    for _, call in logged():
+        assert isinstance(call.func, ast.Attribute)
+        written.setdefault(event_of(call), set()).add(call.func.attr.replace("exception", "error").upper())
+    told = dict(re.findall(r"^\| `(\w+)` \| ([A-Z, ]+) \|", (DOCS / "EVENTS.md").read_text(), re.MULTILINE))
+    assert {name: set(levels.split(", ")) for name, levels in told.items()} == written
+
+
 def situations() -> set[str]:
     return {
         name
