@@ -197,7 +197,8 @@ def number(low: float, high: float) -> Kind[float]:
 
 def choice(*words: str) -> Kind[str]:
     """Return the kind of a few fixed words."""
-    allowed = " or ".join(f'"{word}"' for word in words)
+    quoted = [f'"{word}"' for word in words]
+    allowed = " or ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
 
     def read(value: Any) -> str:
         if value not in words or not isinstance(value, str):
@@ -590,6 +591,7 @@ DIALLED = matching(
 )
 EXTENSION = matching(r"[0-9*#]{1,12}", 'digits, like "205"')
 IDENTIFIER = matching(r"[A-Za-z0-9_.-]{1,64}", "letters, digits, dot, dash and underscore, at most 64")
+LABEL = matching(r"[A-Za-z0-9_-]{1,64}", "letters, digits, dash and underscore, at most 64")
 HEADER = matching(r"[A-Za-z0-9-]{1,64}(: ?.{1,100})?", 'a header, with a value if one counts: "X-Spam-Flag: YES"')
 HOURS_SPAN: Kind[HoursSpan] = Kind('a span of local time like "09:00-19:00"', _hours_span)
 HOURS: Kind[tuple[HoursSpan, ...]] = Kind('spans of local time in order, like ["09:00-19:00"]', _hours, is_list=True)

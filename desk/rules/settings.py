@@ -90,7 +90,7 @@ class CalendarSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityPromiseSettings:
-    """Promises of one severity; what is left out is as in `[promises]`."""
+    """Promises of one severity (NAME is 1, 2 or 3); what is left out is as in `[promises]`."""
 
     first_attention: Span | None = setting("", "Support time to the first attention.", maybe(PROMISE))
     resolution: Span | None = setting("", "Support time to the resolution.", maybe(PROMISE))
