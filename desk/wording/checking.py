@@ -4,12 +4,12 @@ Promises: every template of every language is compiled, every name in it is one 
 is rendered with all samples of its mail. Never: stops at the first problem, or sends anything.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, meta, nodes
+from jinja2 import Environment, Template, TemplateNotFound, TemplateSyntaxError, meta, nodes
 from jinja2 import TemplateError as JinjaError
 
 from desk.base.errors import TemplateBroken
@@ -34,7 +34,7 @@ def template_problems(environment: Environment, name: str, contexts: Iterable[Ma
     yield from unknown
     if unknown:
         return
-    failures = {_failure(lambda context=context: template.render(context)) for context in contexts}
+    failures = {_failure(template, context) for context in contexts}
     yield from sorted(failures - {""})
 
 
@@ -59,10 +59,10 @@ def _unknown_names(environment: Environment, name: str, known: set[str]) -> Iter
             yield f"{path}:{node.lineno}: '{node.name}' is no variable of this mail"
 
 
-def _failure(render: Callable[[], str]) -> str:
-    """Return what a rendering failed of and where, "" when it did not."""
+def _failure(template: Template, context: Mapping[str, Any]) -> str:
+    """Return what a rendering fails of and where, "" when it does not."""
     try:
-        render()
+        template.render(context)
     except TEMPLATE_ERRORS as broken:
         frames = list(walk_tb(broken.__traceback__))
         inside = [(f.f_code.co_filename, line) for f, line in frames if f.f_code.co_filename.endswith(TEMPLATE_ENDING)]

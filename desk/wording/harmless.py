@@ -7,6 +7,7 @@ no longer than its cap. Never: escapes markup (the HTML templates do) and never 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
 
 # Longest single-line fact, in characters: a link of the settings must fit, a name or subject is shown shorter.
 LINE_MAX = 2_000
@@ -38,8 +39,11 @@ def line(text: str, most: int = LINE_MAX) -> str:
 
 
 def lines(text: str, most: int = TEXT_MAX) -> str:
-    """Return `text` with LF line ends and without marks, at most `most` characters. Tabs stay, NBSP becomes a space."""
-    text = cut(text, most)
+    """Return `text` with LF line ends, without marks or empty lines around it, cut to `most` characters.
+
+    Tabs stay; a no-break space becomes a space.
+    """
+    text = cut(text, most).strip("\r\n")
     if "\r" in text:
         text = _NEWLINES.sub("\n", text)
     if "\xa0" in text:
@@ -60,7 +64,7 @@ def greeted(name: str) -> str:
     A stranger chooses it and we mail it, so it must not carry a message or a link: letters, hyphens and apostrophes
     only, a dot at a word's end (Lic.), few words. The sender's own words are never echoed (DESIGN 2).
     """
-    words = line(name, GREETED_NAME_MAX * 2).split()
+    words = normalize("NFC", line(name, GREETED_NAME_MAX * 2)).split()
     is_name = 0 < len(words) <= GREETED_WORDS_MAX and all(_NAME_WORD.fullmatch(word) for word in words)
     name = " ".join(words)
     return name if is_name and len(name) <= GREETED_NAME_MAX else ""

@@ -67,6 +67,10 @@ class Wording:
         """Return how a language says instants and words; the desk's own when we have no such language."""
         return self._speech[self.language(language)]
 
+    def names(self, language: str) -> frozenset[str]:
+        """Return the names that every template of a language may use beside its mail's facts."""
+        return frozenset(self._globals[language])
+
     def render(self, mail: str, language: str, facts: Mapping[str, Any]) -> Rendered:
         """Return a mail in a language, or in the desk's own when we have no such language.
 
@@ -135,9 +139,9 @@ def _is_html(name: str | None) -> bool:
 
 
 def _environment(roots: tuple[Path, ...]) -> Environment:
-    environment = Environment(  # noqa: S701 - every HTML template is escaped, plain text must not be
+    environment = Environment(
         loader=FileSystemLoader(roots),
-        autoescape=_is_html,
+        autoescape=_is_html,  # noqa: S701 - every HTML template is escaped, plain text must not be
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

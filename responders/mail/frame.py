@@ -34,6 +34,9 @@ DATES_MAX = 1_024
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# A local part that may hold anything because it is quoted; other addresses lose what would end them.
+_QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>"]+')
+_BARE = str.maketrans("", "", " <>,;")
 # Lines that may only break to fold: CRLF and a space.
 _HEADER = re.compile("[^\r\n\0]+(?:\r\n [^\r\n\0]+)*")
 _MESSAGE_ID = re.compile(r"[\x20-\x7e]+")
@@ -82,7 +85,7 @@ def alternative(text: str, html: str, seed: str) -> bytes:
     boundary = b"=_" + blake2b(seed.encode("utf-8", "replace"), digest_size=16).hexdigest().encode("ascii")
     return b"".join(
         (
-            b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n\r\n--' + boundary + CRLF,
+            b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n\r\n--' + boundary + CRLF,
             _part(b"plain", text),
             b"--" + boundary + CRLF,
             _part(b"html", html),
@@ -99,8 +102,10 @@ def clean(value: str) -> str:
 
 
 def wire_address(address: str) -> str:
-    """Return an address as it goes over the wire: no white space or control, the domain in its ASCII form if it has one."""
-    address = clean(address).replace(" ", "").replace("<", "").replace(">", "")
+    """Return an address as it goes over the wire: nothing ends it early, its domain is ASCII where IDNA can say it."""
+    address = clean(address)
+    if not _QUOTED_LOCAL.fullmatch(address):
+        address = address.translate(_BARE)
     if address.isascii():
         return address
     local, at, domain = address.rpartition("@")
