@@ -1,12 +1,12 @@
 """The only place that commits: what acts decided, by `perform`, and the rows of claims (DESIGN 4, the act).
 
 Promises: a decision is written whole or not at all, guarded by versions and keys; what returns is on disk; a loser is
-decided again on fresh facts. A batch is what gathered while the last one was being written. Never: waits for the network
-inside a transaction, lets a bad row of one act fail another.
+decided again on fresh facts. A batch is what gathered while the last one was being written. Never: waits for the
+network inside a transaction, lets a bad row of one act fail another.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +18,9 @@ from desk.base.clock import Clock
 from desk.base.errors import ActLost, StoreAway
 from desk.base.meter import metered, stage
 from desk.ledger.batch import write_batch
+from desk.ledger.leases import id_blocks
 from desk.ledger.save import Change, change_of
-from desk.ledger.statements import Run, Steps
+from desk.ledger.statements import Steps
 from desk.ledger.store import Store
 from desk.rules.decision import Decision
 
@@ -31,7 +32,8 @@ R = TypeVar("R")
 ATTEMPT_MAX = 5
 """How often an act that lost is decided again before it is given up."""
 BATCH_MAX = 256
-FIRST_INCIDENT = 10_000
+FIRST = {"incidents": 10_000}
+"""Where ids begin, for tables that do not begin at 1."""
 BLOCKS = {
     "incidents": 20,
     "people": 50,
@@ -84,18 +86,6 @@ class IdBlocks:
 
     def add(self, table: str, first: int) -> None:
         self._blocks[table].append(range(first, first + BLOCKS[table]))
-
-
-def _lease(tables: Sequence[str]) -> Steps[list[int]]:
-    firsts = []
-    for table in sorted(tables):
-        start = FIRST_INCIDENT if table == "incidents" else 1
-        yield Run("INSERT INTO ids (name, next_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (table, start))
-        rows = yield Run(
-            "UPDATE ids SET next_id = next_id + ? WHERE name = ? RETURNING next_id", (BLOCKS[table], table)
-        )
-        firsts.append(rows[0][0] - BLOCKS[table])
-    return firsts
 
 
 @dataclass(slots=True)
@@ -176,12 +166,10 @@ class Commit:
         if not self.ids.wanting():
             return
         async with self._leasing:
-            tables = self.ids.wanting()
-            while tables:
-                firsts = await self.store.write(_lease(tables))
-                for table, first in zip(sorted(tables), firsts, strict=True):
-                    self.ids.add(table, first)
-                tables = self.ids.wanting()
+            while tables := self.ids.wanting():
+                sizes = {table: BLOCKS[table] for table in tables}
+                for table, begin in (await self.store.write(id_blocks(sizes, FIRST))).items():
+                    self.ids.add(table, begin)
 
     async def write(self, change: Change) -> bool:
         """Write one change with the next batch. Return whether its guards held. Raises StoreAway, or what was wrong
@@ -191,6 +179,10 @@ class Commit:
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_batches())
         return await asyncio.shield(pending.done)
+
+    async def run(self, steps: Steps[R]) -> R:
+        """Run the rows of claims that are taken, not decided: leases. Raises StoreAway."""
+        return await self.store.write(steps)
 
     async def drain(self) -> None:
         """Wait until everything handed in has been written."""
@@ -236,5 +228,3 @@ def _fail(batch: list[_Pending], error: Exception) -> None:
         if not pending.done.done():
             pending.done.set_exception(error)
             pending.done.exception()
-
-

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from desk.base.message import Arrival, Parent
@@ -29,8 +29,8 @@ OWED_COLUMNS = (
     'in_reply_to, "references", reply_to, envelope_from, attempts, created_at'
 )
 ARRIVAL_COLUMNS = (
-    "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, a.attempts, "
-    "b.data"
+    "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, "
+    "a.attempts, b.data"
 )
 PARENTS_MAX = 20
 """Message-IDs of a mail that are looked up, the nearest first."""
@@ -41,7 +41,7 @@ def instant(value: Any) -> datetime | None:
     if value is None:
         return None
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    assert moment.utcoffset() is not None and not moment.utcoffset(), f"not UTC: {moment!r}"
+    assert moment.utcoffset() == timedelta(0), f"not UTC: {moment!r}"
     result: datetime = moment.replace(tzinfo=UTC)
     return result
 
@@ -58,9 +58,7 @@ def incident(incident_id: int) -> Steps[Incident | None]:
     if not rows:
         return None
     one = (incident_id,)
-    people = yield Run(
-        "SELECT person_id, address, name, role FROM participants WHERE incident_id = ? ORDER BY id", one
-    )
+    people = yield Run("SELECT person_id, address, name, role FROM participants WHERE incident_id = ? ORDER BY id", one)
     assignments = yield Run(
         "SELECT id, queue, consultant_id, since, until FROM assignments WHERE incident_id = ? ORDER BY id", one
     )

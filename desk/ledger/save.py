@@ -1,4 +1,5 @@
-"""The mirror of `load`: what a decision says, as rows (DESIGN 4, the act). Pure: it makes a `Change`, `batch` writes it."""
+"""The mirror of `load`: what a decision says, as rows (DESIGN 4, the act). Pure: it makes a `Change`, "
+"`batch` writes it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -25,34 +26,42 @@ INCIDENT_COLUMNS = (
 _INCIDENT_PLACES = ", ".join("?" * len(INCIDENT_COLUMNS.split(", ")))
 _INCIDENT_SETS = ", ".join(f"{column} = ?" for column in INCIDENT_COLUMNS.split(", "))
 _OWED_COLUMNS = (
-    'id, incident_id, kind, channel, address, language, audience, facts, shape, created_at, due_at, not_before, status, '
+    "id, incident_id, kind, channel, address, language, audience, facts, shape, created_at, due_at, "
+    "not_before, status, "
     'attempts, message_id, in_reply_to, "references", reply_to, envelope_from, data_sent, last_reply, leased_by, '
     "leased_until"
 )
 _OWED_PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, FALSE, ''"
 
 STATEMENTS: dict[str, str] = {
-    "blob": "INSERT INTO blobs (id, sha256, store, kind, size, created_at, expires_at, data) VALUES (?, ?, 'db', ?, ?, ?, ?, ?)",
+    "blob": "INSERT INTO blobs (id, sha256, store, kind, size, created_at, expires_at, data) VALUES (?, "
+    "?, 'db', ?, ?, ?, ?, ?)",
     "person": "INSERT INTO people (id, name, language, created_at) VALUES (?, ?, '', ?)",
     "contact_point": "INSERT INTO contact_points (person_id, channel, address, learned_from, created_at) "
     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (channel, address) DO NOTHING",
     "incident": f"INSERT INTO incidents (id, {INCIDENT_COLUMNS}) VALUES (?, {_INCIDENT_PLACES})",
     "incident_change": f"UPDATE incidents SET {_INCIDENT_SETS} WHERE id = ?",
-    "arrival": "INSERT INTO arrivals (id, transport, envelope_from, recipients, peer, authenticated_as, received_at, key, "
+    "arrival": "INSERT INTO arrivals (id, transport, envelope_from, recipients, peer, authenticated_as, "
+    "received_at, key, "
     "blob_id, leased_by, leased_until, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {lease}, 0)",
-    "arrival_copy": "INSERT INTO arrivals (id, transport, envelope_from, recipients, peer, authenticated_as, received_at, "
+    "arrival_copy": "INSERT INTO arrivals (id, transport, envelope_from, recipients, peer, "
+    "authenticated_as, received_at, "
     "key, blob_id, attempts, done_at, incident_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-    "arrival_done": "UPDATE arrivals SET done_at = ?, incident_id = ?, leased_by = NULL, leased_until = NULL WHERE id = ?",
+    "arrival_done": "UPDATE arrivals SET done_at = ?, incident_id = ?, leased_by = NULL, leased_until = "
+    "NULL WHERE id = ?",
     "arrival_tried": "UPDATE arrivals SET attempts = attempts + 1, leased_by = NULL, leased_until = NULL WHERE id = ?",
-    "message": "INSERT INTO messages (id, incident_id, at, direction, channel, audience, sender, sender_name, recipients, "
+    "message": "INSERT INTO messages (id, incident_id, at, direction, channel, audience, sender, "
+    "sender_name, recipients, "
     "subject, text, reply_text, message_id, blob_id, owed_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "attachment": "INSERT INTO attachments (message_id, name, type, size, first_byte, last_byte, encoding, inline, "
     "content_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "participant": "INSERT INTO participants (incident_id, person_id, address, name, role) VALUES (?, ?, ?, ?, ?)",
     "assignment_end": "UPDATE assignments SET until = ? WHERE id = ?",
-    "assignment": "INSERT INTO assignments (id, incident_id, queue, consultant_id, since, until) VALUES (?, ?, ?, ?, ?, ?)",
+    "assignment": "INSERT INTO assignments (id, incident_id, queue, consultant_id, since, until) VALUES "
+    "(?, ?, ?, ?, ?, ?)",
     "promise_change": "UPDATE promises SET kept_at = ?, broken_at = ?, cancelled_at = ?, replaced_by = ? WHERE id = ?",
-    "promise": "INSERT INTO promises (kept_at, broken_at, cancelled_at, replaced_by, id, incident_id, kind, made_at, due, "
+    "promise": "INSERT INTO promises (kept_at, broken_at, cancelled_at, replaced_by, id, incident_id, "
+    "kind, made_at, due, "
     "regraded, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "pause_change": "UPDATE pauses SET until = ? WHERE id = ?",
     "pause": "INSERT INTO pauses (until, id, incident_id, since, why) VALUES (?, ?, ?, ?, ?)",
@@ -66,14 +75,16 @@ STATEMENTS: dict[str, str] = {
     "owed_ended": "UPDATE owed SET status = ?, attempts = ?, last_reply = ?, leased_by = NULL, leased_until = NULL "
     "WHERE id = ?",
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
-    "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, explanation, incident_id, "
+    "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
+    "explanation, incident_id, "
     "arrival_id, blob_id, owed_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "consultant": "INSERT INTO consultants (key, email, name, queue, role, position) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (key) DO UPDATE SET email = excluded.email, name = excluded.name, queue = excluded.queue, "
     "role = excluded.role, position = excluded.position, left_at = NULL",
     "consultant_left": "UPDATE consultants SET left_at = ? WHERE key = ? AND left_at IS NULL",
 }
-"""Every statement that writes, in the order in which a batch writes: parents before children, ends before beginnings."""
+"""Every statement that writes, in the order in which a batch writes: parents before children, ends "
+    "before beginnings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +253,9 @@ def _row(row: Row) -> Iterator[Written]:
             point = (row.id, row.channel, row.address[:ADDRESS_MAX], row.learned_from, utc(row.at))
             yield "contact_point", point
         case HeldItem():
-            yield "held", _held(row)
+            yield from held_rows(row)
         case SameMail():
-            return
+            return  # its arrival's end says it all
         case _:
             assert_never(row)
 
@@ -276,8 +287,9 @@ def message_rows(message: StoredMessage, owed: int | None = None) -> Iterator[Wr
         yield "attachment", (message.id, part.name, part.type, *span, part.inline, part.content_id)
 
 
-def _held(item: HeldItem) -> Parameters:
-    return (
+def held_rows(item: HeldItem) -> Iterator[Written]:
+    """Yield the row of a held item."""
+    values: Parameters = (
         item.id,
         utc(item.at),
         item.reason,
@@ -292,9 +304,12 @@ def _held(item: HeldItem) -> Parameters:
         item.blob,
         item.owed,
     )
+    yield "held", values
 
 
-def arrival_rows(arrival: Arrival, key: str, sha256: str, node: str, expires_at: datetime | None) -> tuple[Written, ...]:
+def arrival_rows(
+    arrival: Arrival, key: str, sha256: str, node: str, expires_at: datetime | None
+) -> tuple[Written, ...]:
     """Return the rows of a mail first seen: its bytes, and the arrival leased to the node that took it."""
     at = utc(arrival.received_at)
     blob = (arrival.blob, sha256, "mail", len(arrival.raw), at, utc(expires_at), arrival.raw)

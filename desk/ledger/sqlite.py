@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from desk.base.errors import StoreAway
 from desk.base.meter import metered_thread
-from desk.ledger.statements import Many, Rows, Run, Steps, for_sqlite
+from desk.ledger.statements import Rows, Run, Steps, for_sqlite
 
 R = TypeVar("R")
 

@@ -1,7 +1,7 @@
 """Work on the database as a generator of statements, so that SQLite and PostgreSQL run the very same steps.
 
-A step function yields `Run` or `Many` and is sent the rows; what it returns is its result. It never waits, so it can run
-whole on one thread (SQLite) or statement by statement on a connection (PostgreSQL). Parameters are written `?`;
+A step function yields `Run` or `Many` and is sent the rows; what it returns is its result. It never waits, so it can
+run whole on one thread (SQLite) or statement by statement on a connection (PostgreSQL). Parameters are written `?`;
 `{for_update}` and `{lease}` stand where the engines differ.
 """
 
@@ -50,7 +50,12 @@ def utc(instant: datetime | None) -> datetime | None:
 @lru_cache(maxsize=512)
 def for_sqlite(sql: str) -> str:
     """Return a statement in SQLite's words: one writer needs no row locks, and memory is the lease."""
-    return sql.replace("{for_update}", "").replace("{skip_locked}", "").replace("{lease}", "NULL")
+    return (
+        sql.replace("{for_update}", "")
+        .replace("{skip_locked}", "")
+        .replace("{lease}", "NULL")
+        .replace("{now}", "CURRENT_TIMESTAMP")
+    )
 
 
 @lru_cache(maxsize=512)
@@ -58,5 +63,6 @@ def for_postgres(sql: str) -> str:
     """Return a statement in PostgreSQL's words; leases are judged by the database's clock."""
     sql = sql.replace("{for_update}", "FOR UPDATE").replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
     sql = sql.replace("{lease}", f"now() + interval '{LEASE_S} seconds'")
+    sql = sql.replace("{now}", "now()")
     pieces = sql.split("?")
     return pieces[0] + "".join(f"${n}{piece}" for n, piece in enumerate(pieces[1:], 1))

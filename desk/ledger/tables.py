@@ -5,11 +5,17 @@ SQLite rebuilds would take its children with it, so `RESTRICT` turns that loss i
 stand in the migrations, because Tortoise loses them inside CreateModel.
 """
 
+from typing import Any
+
 from tortoise import fields
 from tortoise.fields import RESTRICT
-from tortoise.fields.relational import ForeignKeyField
 from tortoise.indexes import Index
 from tortoise.models import Model
+
+
+def _parent(model: str, related_name: str, *, null: bool = False) -> Any:
+    options: Any = {"related_name": related_name, "on_delete": RESTRICT, "null": null}
+    return fields.ForeignKeyField(f"desk.{model}", **options)
 
 
 class Key(Model):
@@ -56,7 +62,7 @@ class ContactPoint(Model):
     """An address or number of a person, and where it was learned from."""
 
     id = fields.BigIntField(primary_key=True)
-    person = ForeignKeyField("desk.Person", related_name="contact_points", on_delete=RESTRICT)
+    person = _parent("Person", "contact_points")
     channel = fields.CharField(max_length=16)
     address = fields.CharField(max_length=320)
     verified_at = fields.DatetimeField(null=True)
@@ -99,7 +105,7 @@ class IncidentRow(Model):
     queue_reason = fields.TextField()
     thread_reason = fields.TextField()
     language = fields.CharField(max_length=8)
-    requester = ForeignKeyField("desk.Person", related_name="incidents", on_delete=RESTRICT, null=True)
+    requester = _parent("Person", "incidents", null=True)
     requester_name = fields.TextField()
     requester_email = fields.CharField(max_length=320, db_index=True)
     requester_phone = fields.CharField(max_length=32, db_index=True)
@@ -133,7 +139,7 @@ class ArrivalRow(Model):
     authenticated_as = fields.TextField(default="")
     received_at = fields.DatetimeField()
     key = fields.CharField(max_length=80, db_index=True)
-    blob = ForeignKeyField("desk.Blob", related_name="arrivals", on_delete=RESTRICT)
+    blob = _parent("Blob", "arrivals")
     leased_by = fields.CharField(max_length=32, null=True)
     leased_until = fields.DatetimeField(null=True)
     attempts = fields.IntField(default=0)
@@ -148,7 +154,7 @@ class MessageRow(Model):
     """A message of an incident's conversation, in or out."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="messages", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "messages")
     at = fields.DatetimeField()
     direction = fields.CharField(max_length=4)
     channel = fields.CharField(max_length=16)
@@ -160,7 +166,7 @@ class MessageRow(Model):
     text = fields.TextField()
     reply_text = fields.TextField()
     message_id = fields.CharField(max_length=998, db_index=True)
-    blob = ForeignKeyField("desk.Blob", related_name="messages", on_delete=RESTRICT, null=True)
+    blob = _parent("Blob", "messages", null=True)
     owed_id = fields.BigIntField(null=True, unique=True)
 
     class Meta:
@@ -171,7 +177,7 @@ class AttachmentRow(Model):
     """An attachment: the span of its encoded part in the raw blob, or a blob of its own."""
 
     id = fields.BigIntField(primary_key=True)
-    message = ForeignKeyField("desk.MessageRow", related_name="attachments", on_delete=RESTRICT)
+    message = _parent("MessageRow", "attachments")
     name = fields.TextField()
     type = fields.TextField()
     size = fields.BigIntField()
@@ -180,7 +186,7 @@ class AttachmentRow(Model):
     encoding = fields.CharField(max_length=32)
     inline = fields.BooleanField()
     content_id = fields.TextField()
-    blob = ForeignKeyField("desk.Blob", related_name="attachments", on_delete=RESTRICT, null=True)
+    blob = _parent("Blob", "attachments", null=True)
 
     class Meta:
         table = "attachments"
@@ -190,8 +196,8 @@ class ParticipantRow(Model):
     """Who may join an incident, and as what."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="participants", on_delete=RESTRICT)
-    person = ForeignKeyField("desk.Person", related_name="participations", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "participants")
+    person = _parent("Person", "participations")
     address = fields.CharField(max_length=320)
     name = fields.TextField()
     role = fields.CharField(max_length=16)
@@ -205,9 +211,9 @@ class AssignmentRow(Model):
     """Who has an incident for a queue; one live per queue."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="assignments", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "assignments")
     queue = fields.CharField(max_length=16)
-    consultant = ForeignKeyField("desk.ConsultantRow", related_name="assignments", on_delete=RESTRICT)
+    consultant = _parent("ConsultantRow", "assignments")
     since = fields.DatetimeField()
     until = fields.DatetimeField(null=True)
 
@@ -220,7 +226,7 @@ class PromiseRow(Model):
     """A time told. Its status is computed, never stored; one stands per incident and kind."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="promises", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "promises")
     kind = fields.CharField(max_length=16)
     made_at = fields.DatetimeField()
     due = fields.DatetimeField()
@@ -240,7 +246,7 @@ class PauseRow(Model):
     """A stretch in which the resolution clock stood still."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="pauses", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "pauses")
     since = fields.DatetimeField()
     until = fields.DatetimeField(null=True)
     why = fields.TextField()
@@ -254,7 +260,7 @@ class EventRow(Model):
     """A fact on the timeline: the n-th of the act that made the incident this version."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="events", on_delete=RESTRICT)
+    incident = _parent("IncidentRow", "events")
     version = fields.IntField()
     n = fields.IntField()
     kind = fields.CharField(max_length=32)
@@ -272,7 +278,7 @@ class OwedRow(Model):
     """Something owed to somebody, with the facts it tells frozen; claimed by lease, ended by a result."""
 
     id = fields.BigIntField(primary_key=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="owed", on_delete=RESTRICT, null=True)
+    incident = _parent("IncidentRow", "owed", null=True)
     kind = fields.CharField(max_length=32)
     channel = fields.CharField(max_length=16)
     address = fields.CharField(max_length=320)
@@ -295,7 +301,7 @@ class OwedRow(Model):
     data_sent = fields.BooleanField(default=False)
     sent_at = fields.DatetimeField(null=True)
     last_reply = fields.TextField(default="")
-    content = ForeignKeyField("desk.Blob", related_name="owed", on_delete=RESTRICT, null=True)
+    content = _parent("Blob", "owed", null=True)
 
     class Meta:
         table = "owed"
@@ -308,7 +314,7 @@ class CallRow(Model):
     id = fields.BigIntField(primary_key=True)
     version = fields.IntField()
     sid = fields.CharField(max_length=64, unique=True)
-    incident = ForeignKeyField("desk.IncidentRow", related_name="calls", on_delete=RESTRICT, null=True)
+    incident = _parent("IncidentRow", "calls", null=True)
     direction = fields.CharField(max_length=4)
     caller = fields.CharField(max_length=64, db_index=True)
     callee = fields.CharField(max_length=64)
@@ -319,7 +325,7 @@ class CallRow(Model):
     facts = fields.TextField()
     bridged_to = fields.CharField(max_length=320, null=True)
     seconds = fields.IntField(null=True)
-    recording = ForeignKeyField("desk.Blob", related_name="calls", on_delete=RESTRICT, null=True)
+    recording = _parent("Blob", "calls", null=True)
     started_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
     wake_at = fields.DatetimeField(null=True, db_index=True)
@@ -332,7 +338,7 @@ class TurnRow(Model):
     """One turn of a call: the input that won it, and the answer that is given to every repetition."""
 
     id = fields.BigIntField(primary_key=True)
-    call = ForeignKeyField("desk.CallRow", related_name="turns", on_delete=RESTRICT)
+    call = _parent("CallRow", "turns")
     turn = fields.IntField()
     input = fields.TextField()
     answer = fields.TextField()
@@ -355,10 +361,10 @@ class HeldRow(Model):
     subject = fields.TextField()
     message_id = fields.CharField(max_length=998)
     explanation = fields.TextField()
-    incident = ForeignKeyField("desk.IncidentRow", related_name="held", on_delete=RESTRICT, null=True)
-    arrival = ForeignKeyField("desk.ArrivalRow", related_name="held", on_delete=RESTRICT, null=True)
-    blob = ForeignKeyField("desk.Blob", related_name="held", on_delete=RESTRICT, null=True)
-    owed = ForeignKeyField("desk.OwedRow", related_name="held", on_delete=RESTRICT, null=True)
+    incident = _parent("IncidentRow", "held", null=True)
+    arrival = _parent("ArrivalRow", "held", null=True)
+    blob = _parent("Blob", "held", null=True)
+    owed = _parent("OwedRow", "held", null=True)
     tell_at = fields.DatetimeField(null=True, db_index=True)
     told_at = fields.DatetimeField(null=True)
     decided_at = fields.DatetimeField(null=True)

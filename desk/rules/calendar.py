@@ -27,7 +27,7 @@ YEAR_FIRST, YEAR_LAST = 1970, 2999
 _DAYS_CACHED = 1024
 _YEARS_CACHED = 32
 _CLOCK_CHANGE_MINUTES = 3 * 60
-"""No clock change in use moves a day's ends further than this."""
+"""No clock change in use makes a day longer by more than this."""
 
 Minutes = tuple[int, int]
 """First minute and the one after the last: of a local day, or since the epoch."""
@@ -122,6 +122,10 @@ class Calendar:
     def day_of(self, at: datetime) -> date:
         """Return the local day of an instant. Raises OutsideCalendar."""
         return date.fromordinal(self._ordinal(at))
+
+    def day_of(self, at: datetime) -> date:
+        """Return the local day of an instant."""
+        return at.astimezone(self.zone).date()
 
     def next_opening(self, at: datetime) -> datetime:
         """Return the first open minute at or after an instant's minute. Raises OutsideCalendar."""
@@ -241,7 +245,7 @@ class Calendar:
     def _through_a_clock_change(self, day: date, midnight: int, spans: tuple[Minutes, ...]) -> tuple[Minutes, ...]:
         """Return the same on a day whose clock changes: every minute is looked at, twice a year."""
         found: list[Minutes] = []
-        for minute in range(midnight - _CLOCK_CHANGE_MINUTES, midnight + DAY_MINUTES + 2 * _CLOCK_CHANGE_MINUTES):
+        for minute in range(midnight, midnight + DAY_MINUTES + _CLOCK_CHANGE_MINUTES):
             local = datetime.fromtimestamp(minute * 60, self.zone)
             of_day = local.hour * 60 + local.minute
             if local.date() == day and any(start <= of_day < end for start, end in spans):

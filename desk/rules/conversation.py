@@ -1,4 +1,4 @@
-"""What a mail adds to an incident that is there: a user's words, a machine's note, a bounce, a consultant's words (DESIGN 7)."""
+"""What a mail adds to an incident: a user's words, a machine's note, a bounce, a consultant's words (DESIGN 7)."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,8 +7,7 @@ from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, O
 from desk.rules.addresses import consultant_ref
 from desk.rules.decision import Decision, Event, IncidentChange, Owed
 from desk.rules.incident import Incident, Move, moved
-from desk.rules.mail import Standing, notice, references_of, stored, told
-from desk.rules.reception import MailFacts
+from desk.rules.mail import MailFacts, Standing, notice, references_of, stored, told
 from desk.rules.routing import Consultant
 
 BOUNCE_TEXT_MAX = 300
@@ -21,7 +20,7 @@ def join(facts: MailFacts, now: datetime) -> Decision:
     assigned = _assigned(facts, after)
     owed = () if assigned is None else (notice(facts, after, assigned, now, Standing(is_added=True)),)
     event = Event(after.id, EventKind.ADDED, now, BY_USER, facts.message.sender.address, facts.thread.by)
-    return _adding(facts, before, after, Audience.USER, (event,), owed)
+    return _adding(facts, before, after, Audience.USER, events=(event,), owed=owed)
 
 
 def note_machine(facts: MailFacts, now: datetime) -> Decision:
@@ -31,7 +30,7 @@ def note_machine(facts: MailFacts, now: datetime) -> Decision:
         before.id, EventKind.AUTOMATIC, now, facts.message.sender.address or BY_MACHINE, facts.message.subject,
         facts.message.reason,
     )  # fmt: skip
-    return _adding(facts, before, _next_version(before), Audience.INTERNAL, (event,))
+    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events=(event,))
 
 
 def bounce(facts: MailFacts, now: datetime) -> Decision:
@@ -45,7 +44,7 @@ def bounce(facts: MailFacts, now: datetime) -> Decision:
         for one in facts.message.bounce
     )  # fmt: skip
     unnamed = Event(before.id, EventKind.BOUNCED, now, BY_MACHINE, "", facts.message.reason)
-    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events or (unnamed,))
+    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events=events or (unnamed,))
 
 
 def keep_internal(facts: MailFacts, now: datetime) -> Decision:
@@ -55,7 +54,7 @@ def keep_internal(facts: MailFacts, now: datetime) -> Decision:
     after = _next_version(before)
     event = Event(before.id, EventKind.NOTED, now, consultant.email, "", facts.thread.by)
     owed = (receipt(facts, after, consultant, now),) if facts.message.may_auto_reply else ()
-    return _adding(facts, before, after, Audience.INTERNAL, (event,), owed)
+    return _adding(facts, before, after, Audience.INTERNAL, events=(event,), owed=owed)
 
 
 def receipt(facts: MailFacts, incident: Incident, to: Consultant, now: datetime) -> Owed:
@@ -99,6 +98,7 @@ def _adding(
     before: Incident,
     after: Incident,
     audience: Audience,
+    *,
     events: tuple[Event, ...],
     owed: tuple[Owed, ...] = (),
 ) -> Decision:

@@ -1,4 +1,4 @@
-"""What an act decided, as data: the only thing `desk.commit` writes (DESIGN 4, the act). It names no table and no column."""
+"""What an act decided, as data: the only thing `desk.commit` writes (DESIGN 4, the act). It names no table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

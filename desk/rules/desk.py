@@ -20,8 +20,8 @@ class Contact:
 class Desk:
     """The desk: its calendar, what it promises, how it signs, what its mails say of it.
 
-    `language` speaks to whoever's own is not known; `public_domains` are those of mail providers, where sharing a domain
-    makes nobody a colleague.
+    `language` speaks to whoever's own is not known; `public_domains` are those of mail providers, where sharing a
+    domain makes nobody a colleague.
     """
 
     calendar: Calendar

@@ -5,7 +5,7 @@ from datetime import datetime
 from desk.base.message import Arrival
 from desk.base.names import HeldReason
 from desk.rules.decision import Decision, HeldItem, Ids
-from desk.rules.reception import MailFacts
+from desk.rules.mail import MailFacts
 
 UNREAD = "unread"
 """The kind of a held arrival that no rule has seen."""

@@ -1,23 +1,92 @@
-"""What the chapters share when a mail is told of: the stored message, the notice to a consultant, References."""
+"""A mail as rules see it, and what its chapters share: the stored message, the notice to a consultant, References."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from desk.base.names import Audience, Channel, Direction, OwedKind, PromiseKind, Purpose
+from desk.base.grade import Grade
+from desk.base.message import Arrival, Mailbox, Message
+from desk.base.names import Audience, Channel, Direction, OwedKind, PromiseKind, Purpose, ThreadBy
 from desk.rules.addresses import consultant_ref
-from desk.rules.decision import Owed, StoredMessage
+from desk.rules.decision import Ids, Owed, StoredMessage
+from desk.rules.desk import Desk
 from desk.rules.incident import Incident
-from desk.rules.reception import MailFacts
-from desk.rules.routing import Consultant
+from desk.rules.routing import Consultant, Roster
 
+MESSAGE_KEY = b"m"
+ARRIVAL_KEY = b"a"
+"""First octets of the two keys of DESIGN 7: one mail's may otherwise be alike."""
 NOTICE_TEXT_MAX = 20_000
 """Characters of the user's words that a notice carries; the whole text stays in the incident."""
 REFERENCES_MAX = 10
 """Message-IDs in our References: the first and the latest (RFC 5322 §3.6.4 sets no bound)."""
 ATTACHMENTS_MAX = 50
 """Attachments a notice names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What of ours a mail answers, as its envelope and headers say; whether the sender may join is decided here.
+
+    `person` and the address it stood in are proven by a token; `is_reply` tells that the mail carries our Message-IDs
+    or the number beside the address. `bounce_of` is the owed row a bounce address was made for.
+    """
+
+    incident: int | None = None
+    by: ThreadBy = ThreadBy.NONE
+    person: str = ""
+    is_reply: bool = False
+    is_forged: bool = False
+    bounce_of: int | None = None
+
+
+NO_THREAD = Thread()
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """Everything a rule may know when a mail is decided.
+
+    `seen` is what the message key stood for when it was taken before (0: something held), None when it is new.
+    `incident` is the one that `thread` names; `person` who the sender's address belongs to. `first_mails` gives the
+    Message-ID of the first mail about the incident to an address.
+    """
+
+    arrival: Arrival
+    message: Message
+    grade: Grade
+    desk: Desk
+    roster: Roster
+    ids: Ids
+    thread: Thread = NO_THREAD
+    seen: int | None = None
+    incident: Incident | None = None
+    person: int | None = None
+    first_mails: Mapping[str, str] | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The message key: the same mail re-encoded by a relay has it too (DESIGN 7)."""
+        return MESSAGE_KEY + self.message.digest
+
+    @property
+    def requester(self) -> Mailbox:
+        """Who is answered: the first From, or a Reply-To of its domain (DESIGN 9)."""
+        sender = self.message.sender
+        for other in self.message.reply_to:
+            if domain_of(other.address) and domain_of(other.address) == domain_of(sender.address):
+                return Mailbox(sender.name or other.name, other.address)
+        return sender
+
+    @property
+    def consultant(self) -> Consultant | None:
+        return self.roster.by_address(self.message.sender.address)
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an address in lower case, "" without one."""
+    return address.rpartition("@")[2].lower() if "@" in address else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +134,7 @@ def told(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant is not None else None
 
 
-def notice(
-    facts: MailFacts, incident: Incident, to: Consultant, now: datetime, standing: Standing = NEW
-) -> Owed:
+def notice(facts: MailFacts, incident: Incident, to: Consultant, now: datetime, standing: Standing = NEW) -> Owed:
     """Return the notice that tells a consultant of an incident, or of new words in it (DESIGN 2, Consultant)."""
     owed_id = facts.ids.next("owed")
     first = (facts.first_mails or {}).get(to.email, "")

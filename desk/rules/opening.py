@@ -1,4 +1,4 @@
-"""Opening an incident: who asked, how grave, whose work, until when, and what is told at once (process 2.1–2.3; DESIGN 3)."""
+"""Opening an incident: who asked, how grave, whose work, until when, what is told (process 2.1–2.3; DESIGN 3)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,8 +23,7 @@ from desk.rules.addresses import person_ref
 from desk.rules.deadlines import promises_for, wake_at
 from desk.rules.decision import Decision, Event, IncidentChange, NewPerson, Owed, Row
 from desk.rules.incident import Assignment, Incident, Participant, Promise
-from desk.rules.mail import NEW, Standing, notice, references_of, stored, told
-from desk.rules.reception import MailFacts
+from desk.rules.mail import NEW, MailFacts, Standing, notice, references_of, stored, told
 from desk.rules.routing import Consultant, queue_for
 
 TYPE_UNKNOWN = ""
@@ -63,7 +62,9 @@ def open_unreadable(facts: MailFacts, now: datetime) -> Decision:
 def is_answerable(address: str) -> bool:
     """Tell whether an address can be written to at all."""
     local, at, domain = address.rpartition("@")
-    return bool(local and at and domain) and len(address.encode()) <= ADDRESS_MAX and not set(address) & set(" \t<>\r\n")
+    return (
+        bool(local and at and domain) and len(address.encode()) <= ADDRESS_MAX and not set(address) & set(" \t<>\r\n")
+    )
 
 
 def _open(facts: MailFacts, grade: Grade, manner: Manner, now: datetime) -> Decision:
@@ -72,10 +73,12 @@ def _open(facts: MailFacts, grade: Grade, manner: Manner, now: datetime) -> Deci
     if person is None and facts.requester.address:
         person = facts.ids.next("people")
         people = (_new_person(facts, person, now),)
-    incident = _incident(facts, grade, person, now)
+    incident = _incident(facts, grade, person)
     incident, assigned = _assign(facts, incident, now)
     if manner.is_promised:
-        made = promises_for(grade.severity, facts.arrival.received_at, facts.desk.targets, facts.desk.calendar, facts.ids)
+        made = promises_for(
+            grade.severity, facts.arrival.received_at, facts.desk.targets, facts.desk.calendar, facts.ids
+        )
         incident = replace(incident, promises=made)
     incident = replace(incident, wake_at=wake_at(incident))
     told_to = [assigned[incident.queue], *_forewarned(facts, incident, now)]
@@ -97,7 +100,7 @@ def _new_person(facts: MailFacts, person: int, now: datetime) -> NewPerson:
     return NewPerson(person, who.name, Channel.EMAIL, who.address.lower(), "mail", now)
 
 
-def _incident(facts: MailFacts, grade: Grade, person: int | None, now: datetime) -> Incident:
+def _incident(facts: MailFacts, grade: Grade, person: int | None) -> Incident:
     who = facts.requester
     mentioned = facts.incident.id if facts.incident is not None else None
     participants = (Participant(person, who.address, who.name, PersonRole.REQUESTER),) if person is not None else ()
@@ -128,9 +131,7 @@ def _assign(facts: MailFacts, incident: Incident, now: datetime) -> tuple[Incide
     """The desk's next has it for the user's sake even while operations works (DESIGN 3, Queue)."""
     day = facts.desk.calendar.day_of(now)
     assigned = {queue: facts.roster.next_for(queue, day) for queue in dict.fromkeys((Queue.DESK, incident.queue))}
-    rows = tuple(
-        Assignment(facts.ids.next("assignments"), queue, one.id, now) for queue, one in assigned.items()
-    )
+    rows = tuple(Assignment(facts.ids.next("assignments"), queue, one.id, now) for queue, one in assigned.items())
     return replace(incident, assignments=rows), assigned
 
 
@@ -176,13 +177,12 @@ def _acknowledgement_facts(facts: MailFacts, incident: Incident) -> dict[str, ob
         "name": facts.requester.name,
         "open": is_open,
         "next_opening": None if is_open else told(calendar.next_opening(at)),
-        "contacts": [
-            {"name": one.name, "phone": one.phone, "extension": one.extension} for one in facts.desk.contacts
-        ],
+        "contacts": [{"name": one.name, "phone": one.phone, "extension": one.extension} for one in facts.desk.contacts],
         "operator": facts.desk.operator,
         "status_url": "",
         "privacy_url": facts.desk.privacy_url,
         "reopened": False,
+        "promises": [promise.id for promise in incident.promises],
     }
 
 

@@ -1,80 +1,13 @@
 """Which mail is what: the table of DESIGN 7. One mail in, one decision out; each way is a rule of its own chapter."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from desk.base.grade import Grade
-from desk.base.message import Arrival, Mailbox, Message
 from desk.base.names import HeldReason, MessageKind, ThreadBy
-from desk.rules.decision import Decision, Ids, SameMail
-from desk.rules.desk import Desk
-from desk.rules.incident import Incident
-from desk.rules.routing import Consultant, Roster
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """What of ours a mail answers, as its envelope and headers say; whether the sender may join is decided here.
-
-    `person` and the address it stood in are proven by a token; `is_reply` tells that the mail carries our Message-IDs or
-    the number beside the address. `bounce_of` is the owed row a bounce address was made for.
-    """
-
-    incident: int | None = None
-    by: ThreadBy = ThreadBy.NONE
-    person: str = ""
-    is_reply: bool = False
-    is_forged: bool = False
-    bounce_of: int | None = None
-
-
-NO_THREAD = Thread()
-
-
-@dataclass(frozen=True, slots=True)
-class MailFacts:
-    """Everything a rule may know when a mail is decided.
-
-    `seen` is what the message key stood for when it was taken before (0: something held), None when it is new.
-    `incident` is the one that `thread` names; `person` who the sender's address belongs to. `first_mails` gives the
-    Message-ID of the first mail about the incident to an address.
-    """
-
-    arrival: Arrival
-    message: Message
-    grade: Grade
-    desk: Desk
-    roster: Roster
-    ids: Ids
-    thread: Thread = NO_THREAD
-    seen: int | None = None
-    incident: Incident | None = None
-    person: int | None = None
-    first_mails: Mapping[str, str] | None = None
-
-    @property
-    def key(self) -> bytes:
-        """The message key: the same mail re-encoded by a relay has it too (DESIGN 7)."""
-        return MESSAGE_KEY + self.message.digest
-
-    @property
-    def requester(self) -> Mailbox:
-        """Who is answered: the first From, or a Reply-To of its domain (DESIGN 9)."""
-        sender = self.message.sender
-        for other in self.message.reply_to:
-            if domain_of(other.address) and domain_of(other.address) == domain_of(sender.address):
-                return Mailbox(sender.name or other.name, other.address)
-        return sender
-
-    @property
-    def consultant(self) -> Consultant | None:
-        return self.roster.by_address(self.message.sender.address)
-
-
-MESSAGE_KEY = b"m"
-ARRIVAL_KEY = b"a"
+from desk.rules import conversation, held, opening
+from desk.rules.decision import Decision, SameMail
+from desk.rules.mail import MailFacts, domain_of
 
 
 class Way(StrEnum):
@@ -145,8 +78,8 @@ def is_own(facts: MailFacts) -> bool:
 def may_join(facts: MailFacts) -> bool:
     """Tell whether the sender may add to the incident found (DESIGN 9, Threads and replies).
 
-    A participant by any tie; a colleague of the requester's domain only by the signed address. A mail to a signed address
-    that is no reply to anything (address books offer such addresses) joins nothing.
+    A participant by any tie; a colleague of the requester's domain only by the signed address. A mail to a signed
+    address that is no reply to anything (address books offer such addresses) joins nothing.
     """
     incident, thread = facts.incident, facts.thread
     if incident is None or (thread.by is ThreadBy.SIGNED_ADDRESS and not thread.is_reply):
@@ -159,11 +92,6 @@ def may_join(facts: MailFacts) -> bool:
     return thread.by is ThreadBy.SIGNED_ADDRESS and bool(domain) and is_colleague
 
 
-def domain_of(address: str) -> str:
-    """Return the domain of an address in lower case, "" without one."""
-    return address.rpartition("@")[2].lower() if "@" in address else ""
-
-
 def same_mail(facts: MailFacts) -> Decision:
     """A further copy whose bytes differ: its arrival ends with the incident of the first, and owes nothing."""
     return Decision(done=facts.arrival.id, rows=(SameMail(facts.seen or None),))
@@ -171,20 +99,20 @@ def same_mail(facts: MailFacts) -> Decision:
 
 def receive(facts: MailFacts, now: datetime) -> Decision:
     """Return what a mail changes: the one rule that the act of a mail names."""
-    from desk.rules import conversation, held, opening  # noqa: PLC0415 -- the chapters know this page's facts
-
     way = way_of(facts)
     if way is Way.SAME:
         return same_mail(facts)
     if way in HELD_FOR:
         return held.hold(facts, HELD_FOR[way], now)
-    rules = {
-        Way.BOUNCE: conversation.bounce,
-        Way.MACHINE_JOINS: conversation.note_machine,
-        Way.CONSULTANT_WRITES: conversation.keep_internal,
-        Way.JOINS: conversation.join,
-        Way.UNREADABLE: opening.open_unreadable,
-        Way.MACHINE_OPENS: opening.open_for_machine,
-        Way.OPENS: opening.open_for_user,
-    }
-    return rules[way](facts, now)
+    return RULES[way](facts, now)
+
+
+RULES: Mapping[Way, Callable[[MailFacts, datetime], Decision]] = {
+    Way.BOUNCE: conversation.bounce,
+    Way.MACHINE_JOINS: conversation.note_machine,
+    Way.CONSULTANT_WRITES: conversation.keep_internal,
+    Way.JOINS: conversation.join,
+    Way.UNREADABLE: opening.open_unreadable,
+    Way.MACHINE_OPENS: opening.open_for_machine,
+    Way.OPENS: opening.open_for_user,
+}

@@ -58,5 +58,5 @@ class Roster:
 
 
 def queue_for(severity: Severity) -> Queue:
-    """Return the queue that works on a grade: 1 the desk, 2 operations, 3 operations first (process 2.2, 5; DESIGN 3)."""
+    """Return the queue that works on a grade: 1 the desk, 2 and 3 operations first (process 2.2, 5; DESIGN 3)."""
     return Queue.DESK if severity is Severity.QUESTION else Queue.OPERATIONS

@@ -1,0 +1,214 @@
+"""Claims: arrivals stored before anybody reads them, owed rows taken and ended, both handed on in memory (DESIGN 4, 8).
+
+Promises: `store` returns after the commit; what this node took it has in memory, what a dead node had is claimed again.
+Never: decides anything about an incident. Claiming by the database is for recovery and for rows whose time came later.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from desk.base.message import Arrival, Delivery
+from desk.base.meter import metered
+from desk.base.names import HeldReason, OwedStatus
+from desk.commit import Commit
+from desk.ledger import leases, load
+from desk.ledger.load import Waiting
+from desk.ledger.save import Change, Written, arrival_rows, copy_rows, held_rows, message_rows
+from desk.rules.decision import Decision, HeldItem, StoredMessage
+from desk.rules.mail import ARRIVAL_KEY
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+MEMORY_BYTES_MAX = 64 * 1024 * 1024
+"""Raw mail kept in memory between its commit and its reader; beyond it the bytes are read from the ledger again."""
+RENEW_S = 10
+"""How often leases are renewed: a third of LEASE_S."""
+
+
+class Hand(deque[T]):
+    """Rows handed on in memory, with a bell for who waits for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bell = asyncio.Event()
+
+    def put(self, row: T) -> None:
+        self.append(row)
+        self._bell.set()
+
+    def put_first(self, row: T) -> None:
+        """Give a row back: it is the next one taken."""
+        self.appendleft(row)
+        self._bell.set()
+
+    async def take(self) -> T:
+        """Return the next row, waiting for one."""
+        while not self:
+            self._bell.clear()
+            await self._bell.wait()
+        return self.popleft()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of an attempt that the relay took: when, its reply, the message as it was said."""
+
+    at: datetime
+    reply: str
+    message: StoredMessage | None
+    promises_told: tuple[int, ...] = ()
+
+
+class Claims:
+    """Stores arrivals, hands out arrivals and owed rows, and writes what came of them."""
+
+    def __init__(self, commit: Commit, raw_for: timedelta) -> None:
+        self.arrivals: Hand[Arrival] = Hand()
+        self.owed: Hand[Waiting] = Hand()
+        self._commit = commit
+        self._raw_for = raw_for
+        self._bytes_in_hand = 0
+        commit.on_committed(self._hand_on)
+
+    # Arrivals
+
+    @metered("arrival")
+    async def store(self, delivery: Delivery, key: bytes) -> None:
+        """Store a mail; on return it is committed. A further copy of one adds recipients and transport to the first.
+
+        Raises StoreAway.
+        """
+        await self._commit.reserve()
+        ids, now = self._commit.ids, self._commit.clock.now()
+        arrival = Arrival(
+            id=ids.next("arrivals"),
+            transport=delivery.transport,
+            envelope_from=delivery.envelope_from,
+            recipients=delivery.recipients,
+            peer=delivery.peer,
+            received_at=now,
+            blob=ids.next("blobs"),
+            raw=delivery.raw,
+            authenticated_as=delivery.authenticated_as,
+        )
+        full_key = (ARRIVAL_KEY + key).hex()
+        sha256 = hashlib.sha256(delivery.raw).hexdigest()
+        rows = arrival_rows(arrival, full_key, sha256, self._commit.node, now + self._raw_for)
+        if await self._commit.write(Change(rows, key=full_key, ref=arrival.id)):
+            log.info("arrival_stored", arrival=arrival.id, size=len(delivery.raw), transport=delivery.transport)
+            self._take_in_hand(arrival)
+        else:
+            await self._store_copy(arrival, full_key)
+
+    async def _store_copy(self, arrival: Arrival, key: str) -> None:
+        blob, incident = await self._commit.store.read(load.first_copy(key))
+        await self._commit.write(Change(copy_rows(replace(arrival, blob=blob), key, incident)))
+        log.info("arrival_repeated", arrival=arrival.id, transport=arrival.transport)
+
+    def _take_in_hand(self, arrival: Arrival) -> None:
+        if self._bytes_in_hand + len(arrival.raw) > MEMORY_BYTES_MAX:
+            arrival = replace(arrival, raw=b"")
+        self._bytes_in_hand += len(arrival.raw)
+        self.arrivals.put(arrival)
+
+    async def take_arrival(self) -> Arrival:
+        """Return the next arrival with its bytes, waiting for one. Raises StoreAway when the bytes cannot be had."""
+        arrival = await self.arrivals.take()
+        self._bytes_in_hand -= len(arrival.raw)
+        if arrival.raw:
+            return arrival
+        return replace(arrival, raw=await self._commit.store.read(leases.raw(arrival.blob)))
+
+    def put_back(self, arrival: Arrival) -> None:
+        """Hand an arrival on again that could not be finished now."""
+        self._take_in_hand(arrival)
+
+    async def claim_arrivals(self) -> int:
+        """Take arrivals that no living node has in hand; return how many."""
+        taken = await self._claim(leases.ARRIVALS)
+        if taken:
+            for arrival in await self._commit.store.read(leases.arrivals(taken)):
+                self._take_in_hand(arrival)
+            log.info("arrivals_claimed", count=len(taken))
+        return len(taken)
+
+    # Owed rows
+
+    def _hand_on(self, decision: Decision) -> None:
+        now = self._commit.clock.now()
+        for owed in decision.owed:
+            if (owed.not_before or owed.due_at) <= now:
+                self.owed.put(Waiting(owed, 0, now))
+
+    async def claim_owed(self) -> int:
+        """Take owed rows whose time has come and that no living node has in hand; return how many."""
+        taken = await self._claim(leases.owed_at(self._commit.clock.now()))
+        if taken:
+            for waiting in await self._commit.store.read(leases.owed(taken)):
+                self.owed.put(waiting)
+        return len(taken)
+
+    async def sent(self, waiting: Waiting, sent: Sent) -> bool:
+        """Write that the relay took it, and what was said as a message of the incident; False: another had done so."""
+        owed = waiting.owed
+        rows: list[Written] = [("owed_sent", (waiting.attempts + 1, sent.at, sent.reply, owed.id))]
+        rows += [("promise_told", (sent.at, promise)) for promise in sent.promises_told]
+        if sent.message is not None:
+            rows += message_rows(sent.message, owed.id)
+        return await self._commit.write(Change(tuple(rows), owed=owed.id))
+
+    async def later(self, waiting: Waiting, not_before: datetime, reply: str, *, data_sent: bool, counts: bool) -> None:
+        """Write that it was not taken now, and when it is tried again."""
+        attempts = waiting.attempts + (1 if counts else 0)
+        row = ("owed_retry", (attempts, not_before, reply, data_sent, waiting.owed.id))
+        await self._commit.write(Change((row,), owed=waiting.owed.id))
+
+    async def ended(self, waiting: Waiting, status: OwedStatus, reply: str) -> None:
+        """Write that it will never be taken, and hold it for a person."""
+        await self._commit.reserve()
+        now = self._commit.clock.now()
+        owed = waiting.owed
+        reason = HeldReason.REFUSED if status is OwedStatus.REFUSED else HeldReason.GIVEN_UP
+        item = HeldItem(
+            id=self._commit.ids.next("held"),
+            at=now,
+            reason=reason,
+            kind=owed.kind,
+            sender=owed.envelope_from,
+            to=(owed.to,),
+            subject="",
+            message_id=owed.message_id,
+            explanation=reply,
+            incident=owed.incident,
+            owed=owed.id,
+        )
+        rows: list[Written] = [("owed_ended", (status, waiting.attempts + 1, reply, owed.id))]
+        rows += held_rows(item)
+        await self._commit.write(Change(tuple(rows), owed=owed.id))
+
+    def new_message_id(self) -> int:
+        """Return a fresh id for a message that goes out."""
+        return self._commit.ids.next("messages")
+
+    async def reserve(self) -> None:
+        """See to it that ids are at hand. Raises StoreAway."""
+        await self._commit.reserve()
+
+    # Leases
+
+    async def renew(self) -> None:
+        """Tell the database that this node still works on what it holds."""
+        await self._commit.run(leases.renew(self._commit.node))
+
+    async def _claim(self, claim: leases.Claim) -> list[int]:
+        node = self._commit.node
+        found = await self._commit.store.read(leases.free(claim, node))
+        return await self._commit.run(leases.take(claim, node)) if found else []

@@ -1,0 +1,58 @@
+"""Performs what falls due: looks once a second by the wall clock, whatever timers think (DESIGN 8).
+
+Promises: suspend, clock steps and a day of downtime delay nothing longer than a look. Never: decides what is due; each
+incident's rule does, and its version guard sees that nothing fires twice.
+"""
+
+import asyncio
+
+import structlog
+
+from desk.base.errors import ActLost, StoreAway
+from desk.claims import RENEW_S, Claims
+from desk.commit import Commit
+from desk.ledger import load
+from desk.verbs.deadlines import FallDue
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0
+"""Seconds between two looks."""
+WAKING_MAX = 100
+"""Incidents woken at one look; the rest are taken at the next."""
+
+
+class Due:
+    """The loop that looks for due incidents, owed rows whose time came, and what dead nodes left."""
+
+    def __init__(self, commit: Commit, claims: Claims) -> None:
+        self._commit = commit
+        self._claims = claims
+        self._looks = 0
+
+    async def run(self) -> None:
+        """Look for ever; ends when cancelled."""
+        while True:
+            try:
+                await self.look()
+            except StoreAway as away:
+                log.warning("store_away", part="due", cause=str(away))
+            except Exception:  # loop head: one look that fails must not end the looking
+                log.exception("due_failed")
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Perform everything whose time has come. Raises StoreAway."""
+        self._looks += 1
+        if self._looks % int(RENEW_S / LOOK_S) == 0 and self._commit.store.engine == "postgres":
+            await self._claims.renew()
+        await self._claims.claim_arrivals()
+        await self._claims.claim_owed()
+        for incident in await self._commit.store.read(load.waking(self._commit.clock.now(), WAKING_MAX)):
+            await self._wake(incident)
+
+    async def _wake(self, incident: int) -> None:
+        try:
+            await self._commit.perform(FallDue(self._commit, incident))
+        except ActLost:
+            log.info("act_lost", incident=incident)

@@ -1,0 +1,106 @@
+"""The act of a mail: loads what is known of sender, thread and roster, and lets `rules.reception` decide."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from desk.base.grade import Grade
+from desk.base.message import Arrival, Message
+from desk.base.names import Channel
+from desk.commit import Commit
+from desk.ledger import load
+from desk.ledger.statements import Steps
+from desk.rules import held, reception
+from desk.rules.decision import Decision, Ids
+from desk.rules.desk import Desk
+from desk.rules.incident import Incident
+from desk.rules.mail import MESSAGE_KEY, MailFacts, Thread
+from desk.rules.numbers import number_of
+from desk.rules.routing import Roster
+from desk.verbs.roster import RosterBook
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    seen: int | None
+    person: int | None
+    incident: Incident | None
+    first_mails: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveMail:
+    """What one read mail becomes."""
+
+    commit: Commit
+    book: RosterBook
+    desk: Desk
+    arrival: Arrival
+    message: Message
+    grade: Grade
+    thread: Thread
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The incident it speaks of; for a new one the sender, so that a person is made once."""
+        if self.thread.incident is not None:
+            return (number_of(self.thread.incident),)
+        return (self.message.sender.address.lower(),)
+
+    async def load(self) -> MailFacts:
+        roster = await self.book.roster()
+        known = await self.commit.store.read(self._known(roster))
+        return MailFacts(
+            arrival=self.arrival,
+            message=self.message,
+            grade=self.grade,
+            desk=self.desk,
+            roster=roster,
+            ids=self.commit.ids,
+            thread=self.thread,
+            seen=known.seen,
+            incident=known.incident,
+            person=known.person,
+            first_mails=known.first_mails,
+        )
+
+    def decide(self, facts: MailFacts, now: datetime) -> Decision:
+        return reception.receive(facts, now)
+
+    def _known(self, roster: Roster) -> Steps[_Known]:
+        taken = yield from load.key(MESSAGE_KEY + self.message.digest)
+        person = yield from load.person(Channel.EMAIL, self.message.sender.address.lower())
+        incident = None
+        if self.thread.incident is not None:
+            incident = yield from load.incident(self.thread.incident)
+        first_mails = yield from _first_mails(incident, roster)
+        return _Known(taken.ref if taken else None, person.id if person else None, incident, first_mails)
+
+
+def _first_mails(incident: Incident | None, roster: Roster) -> Steps[Mapping[str, str]]:
+    """Load the first mail to each consultant who has the incident now."""
+    found: dict[str, str] = {}
+    for assignment in incident.assignments if incident else ():
+        consultant = roster.by_id(assignment.consultant)
+        if incident is not None and consultant is not None and assignment.until is None:
+            found[consultant.email] = yield from load.first_mail_to(incident.id, consultant.email)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class HoldArrival:
+    """A mail whose act failed alone: held with its reason (guarantee 9)."""
+
+    commit: Commit
+    arrival: Arrival
+    explanation: str
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        return (f"arrival {self.arrival.id}",)
+
+    async def load(self) -> Ids:
+        return self.commit.ids
+
+    def decide(self, facts: Ids, now: datetime) -> Decision:
+        return held.hold_failed(self.arrival, self.explanation, facts, now)

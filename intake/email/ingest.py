@@ -1,0 +1,166 @@
+"""From a delivery to an arrival, and from an arrival to its act (DESIGN 4, A mail).
+
+Promises: `accept` returns when the arrival is committed; every arrival ends in one act, or is held with the reason why
+none could be made of it. A mail that kills its reader, or whose act fails alone, delays no other mail. Never: parses a
+body in this process.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from desk.base.errors import ActLost, ReaderFailed, StoreAway
+from desk.base.grade import Grade
+from desk.base.message import Arrival, Delivery, Mailbox, Message, Parent
+from desk.base.meter import add, metered
+from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity
+from desk.claims import Claims
+from desk.commit import Commit
+from desk.ledger.store import Store
+from desk.rules.decision import Decision
+from desk.rules.desk import Desk
+from desk.verbs.reception import HoldArrival, ReceiveMail
+from desk.verbs.roster import RosterBook
+from intake.email.reading.automatic import OwnMail
+from intake.email.reading.headers import HeaderBlock, arrival_key, header_block
+from intake.email.reading.reader import Readers, ReadResult
+from intake.email.thread import find
+
+log = structlog.get_logger()
+
+TOGETHER_MAX = 16
+"""Arrivals that are on their way to their act at once."""
+AGAIN_S = 1.0
+"""Wait before an arrival is tried again when the store is away."""
+ATTEMPT_MAX = 3
+"""How often the act of one arrival may fail before it is held."""
+READER_KILLED = "reader_killed"
+UNGRADED = Grade(Severity.QUESTION, LANGUAGE_UNKNOWN, 0.0, ())
+
+
+class Ingest:
+    """Takes deliveries in and carries arrivals to their acts."""
+
+    def __init__(self, commit: Commit, claims: Claims, readers: Readers, desk: Desk, book: RosterBook) -> None:
+        self._commit = commit
+        self._claims = claims
+        self._readers = readers
+        self._desk = desk
+        self._book = book
+        self._own = OwnMail(frozenset(a.lower() for a in (desk.signer.address, *desk.signer.aliases)))
+        self._store: Store = commit.store
+        self._busy = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing that was accepted waits for its act in this node."""
+        return not self._busy and not self._claims.arrivals
+
+    @metered("arrival")
+    async def accept(self, delivery: Delivery) -> None:
+        """Store a mail; on return it is committed. Raises StoreAway."""
+        key = arrival_key(delivery.raw, header_block(delivery.raw))
+        await self._claims.store(delivery, key)
+
+    async def run(self) -> None:
+        """Carry arrivals to their acts, TOGETHER_MAX at once, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(TOGETHER_MAX):
+                group.create_task(self._run_one())
+
+    async def _run_one(self) -> None:
+        while True:
+            arrival = await self._claims.take_arrival()
+            self._busy += 1
+            try:
+                with structlog.contextvars.bound_contextvars(arrival=arrival.id):
+                    await self._carry(arrival)
+            finally:
+                self._busy -= 1
+
+    async def _carry(self, arrival: Arrival) -> None:
+        try:
+            self._log(await self._act(arrival))
+        except (StoreAway, ActLost) as away:
+            log.warning("store_away", part="ingest", cause=str(away))
+            await asyncio.sleep(AGAIN_S)
+            self._claims.put_back(arrival)
+        except Exception as error:  # loop head: an act that fails alone is held, every other mail goes on
+            log.exception("act_failed", attempt=arrival.attempts + 1)
+            await self._again_or_hold(replace(arrival, attempts=arrival.attempts + 1), error)
+
+    async def _again_or_hold(self, arrival: Arrival, error: Exception) -> None:
+        if arrival.attempts >= ATTEMPT_MAX:
+            try:
+                await self._commit.perform(HoldArrival(self._commit, arrival, type(error).__name__))
+            except StoreAway as away:
+                log.warning("store_away", part="ingest", cause=str(away))
+            else:
+                log.error("mail_held", reason="act_failed")
+                return
+        await asyncio.sleep(AGAIN_S)
+        self._claims.put_back(arrival)
+
+    async def _act(self, arrival: Arrival) -> Decision:
+        block = header_block(arrival.raw)
+        found = await self._store.read(find(self._desk.signer, arrival.recipients, block))
+        read = await self._read(arrival, found.parents)
+        message, grade = (read.message, read.grade or UNGRADED) if read else (_unreadable(arrival, block), UNGRADED)
+        act = ReceiveMail(self._commit, self._book, self._desk, arrival, message, grade, found.thread)
+        return await self._commit.perform(act)
+
+    @metered("hop to a reader")
+    async def _read(self, arrival: Arrival, parents: tuple[Parent, ...]) -> ReadResult | None:
+        """Return what a reader made of a mail; one whose reader died is read once more, alone; None after that."""
+        for alone in (False, True):
+            try:
+                read = await self._readers.read(
+                    arrival.raw, parents, self._own, envelope_from=arrival.envelope_from, alone=alone
+                )
+            except ReaderFailed as failed:
+                log.warning("reader_failed", alone=alone, cause=str(failed))
+            else:
+                add("reading and triage", read.cpu_s)
+                return read
+        return None
+
+    def _log(self, decision: Decision) -> None:
+        for change in decision.incidents:
+            after = change.after
+            if change.before is None:
+                log.info(
+                    "incident_opened",
+                    number=after.number,
+                    channel=after.channel,
+                    severity=after.severity.value,
+                    queue=after.queue,
+                )
+            else:
+                log.info("incident_changed", number=after.number, version=after.version)
+        if not decision.incidents:
+            log.info("mail_kept", held=bool(decision.rows), key=decision.key is not None)
+
+
+def _unreadable(arrival: Arrival, block: HeaderBlock) -> Message:
+    """What is known of a mail whose reader died twice: its headers, and its arrival key for the message key."""
+    sender = Mailbox("", block.sender)
+    return Message(
+        message_id=block.message_id,
+        sender=sender,
+        senders=(sender,),
+        reply_to=(),
+        to=(),
+        cc=(),
+        subject=block.subject,
+        date=None,
+        in_reply_to=block.in_reply_to,
+        references=block.references,
+        kind=MessageKind.BROKEN,
+        reason=READER_KILLED,
+        may_auto_reply=False,
+        text="",
+        reply_text="",
+        defects=(READER_KILLED,),
+        digest=arrival_key(arrival.raw, block),
+    )

@@ -1,0 +1,182 @@
+"""The outbox: carries owed rows to their channel and writes what came of it (guarantee 3; DESIGN 9, Answers and caps).
+
+Promises: `sent` is written only after the other side took it; what was refused now is tried again at set times, what is
+refused for good or given up goes to a person. Never: changes what is said between two attempts, loses a row because the
+store or the relay is away.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Protocol, TypeVar
+
+import structlog
+
+from desk.base.clock import Clock
+from desk.base.errors import DeliveryLater, DeliveryRefused, StoreAway
+from desk.base.names import Channel, Direction, OwedStatus
+from desk.claims import Claims, Sent
+from desk.ledger.load import Waiting
+from desk.rules.decision import Owed, StoredMessage
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+
+TOGETHER_MAX = 8
+"""Attempts under way at once."""
+RETRY_AFTER = (
+    timedelta(seconds=15),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(minutes=30),
+)
+"""Waits after the first refusals for now; then RETRY_HOURLY."""
+RETRY_HOURLY = timedelta(hours=1)
+RETRY_SPREAD = 0.2
+"""Share by which a wait is longer or shorter, so that rows do not come back in step."""
+GIVE_UP_AFTER = timedelta(hours=48)
+PROBE_S = (5.0, 30.0)
+"""First and longest wait before a relay that cannot be reached is tried again."""
+STORE_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a channel says when the other side took it: its reply, and what was said in words."""
+
+    reply: str
+    sender: str
+    subject: str
+    text: str
+
+
+class Carrier(Protocol):
+    """A channel's way out. Raises DeliveryLater or DeliveryRefused."""
+
+    async def deliver(self, owed: Owed) -> Delivered: ...
+
+
+class Outbox:
+    """Takes owed rows as they come and carries each to its channel."""
+
+    def __init__(self, claims: Claims, carriers: Mapping[Channel, Carrier], clock: Clock, random: Random) -> None:
+        self._claims = claims
+        self._carriers = carriers
+        self._clock = clock
+        self._random = random
+        self._probe_s = PROBE_S[0]
+        self._busy = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no attempt is under way or waits in this node."""
+        return not self._busy and not self._claims.owed
+
+    @property
+    def attempts_under_way(self) -> int:
+        return self._busy
+
+    async def run(self) -> None:
+        """Carry owed rows, TOGETHER_MAX at once, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(TOGETHER_MAX):
+                group.create_task(self._run_one())
+
+    async def _run_one(self) -> None:
+        while True:
+            waiting = await self._claims.owed.take()
+            self._busy += 1
+            try:
+                with structlog.contextvars.bound_contextvars(owed=waiting.owed.id):
+                    await self._carry(waiting)
+            except Exception:  # loop head: one row that fails must not end the carrying
+                log.exception("delivery_failed")
+                await self._put_off(waiting, "internal error", data_sent=False)
+            finally:
+                self._busy -= 1
+
+    async def _carry(self, waiting: Waiting) -> None:
+        owed = waiting.owed
+        try:
+            delivered = await self._carriers[owed.channel].deliver(owed)
+        except DeliveryRefused as refused:
+            log.error("delivery_refused", kind=owed.kind, code=refused.code)
+            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, str(refused)))
+        except DeliveryLater as later:
+            await self._later(waiting, later)
+        else:
+            self._probe_s = PROBE_S[0]
+            await self._sent(waiting, delivered)
+
+    async def _sent(self, waiting: Waiting, delivered: Delivered) -> None:
+        now = self._clock.now()
+        owed = waiting.owed
+
+        async def write() -> bool:
+            await self._claims.reserve()
+            sent = Sent(now, delivered.reply, self._message(owed, delivered, now), _promises_told(owed))
+            return await self._claims.sent(waiting, sent)
+
+        await self._persist(write)
+        log.info("delivery_sent", kind=owed.kind, attempts=waiting.attempts + 1)
+
+    def _message(self, owed: Owed, delivered: Delivered, now: datetime) -> StoredMessage | None:
+        if owed.incident is None:
+            return None
+        return StoredMessage(
+            id=self._claims.new_message_id(),
+            incident=owed.incident,
+            at=now,
+            direction=Direction.OUT,
+            channel=owed.channel,
+            audience=owed.audience,
+            sender=delivered.sender,
+            sender_name="",
+            to=(owed.to,),
+            subject=delivered.subject,
+            text=delivered.text,
+            reply_text=delivered.text,
+            message_id=owed.message_id,
+        )
+
+    async def _later(self, waiting: Waiting, later: DeliveryLater) -> None:
+        if later.counts:
+            await self._put_off(waiting, str(later), data_sent=later.data_sent)
+            return
+        log.warning("relay_away", cause=str(later), probe_s=round(self._probe_s, 1))
+        self._claims.owed.put_first(waiting)
+        wait, self._probe_s = self._probe_s, min(self._probe_s * 2, PROBE_S[1])
+        await asyncio.sleep(wait)
+
+    async def _put_off(self, waiting: Waiting, reply: str, *, data_sent: bool) -> None:
+        now = self._clock.now()
+        if now - waiting.since >= GIVE_UP_AFTER:
+            log.error("delivery_given_up", kind=waiting.owed.kind, attempts=waiting.attempts + 1)
+            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.GIVEN_UP, reply))
+            return
+        at = retry_at(waiting.attempts, now, self._random)
+        log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at.isoformat())
+        await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=data_sent, counts=True))
+
+    async def _persist(self, write: Callable[[], Awaitable[R]]) -> R:
+        """Write a result, however long the store is away: what was said must not be said again."""
+        while True:
+            try:
+                return await write()
+            except StoreAway as away:
+                log.warning("store_away", part="outbox", cause=str(away))
+                await asyncio.sleep(STORE_AGAIN_S)
+
+
+def retry_at(attempts: int, now: datetime, random: Random) -> datetime:
+    """Return when a row refused for now is tried again, `attempts` refusals having gone before this one."""
+    wait = RETRY_AFTER[attempts] if attempts < len(RETRY_AFTER) else RETRY_HOURLY
+    return now + wait * random.uniform(1 - RETRY_SPREAD, 1 + RETRY_SPREAD)
+
+
+def _promises_told(owed: Owed) -> tuple[int, ...]:
+    return tuple(owed.facts.get("promises", ()))
