@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from re import IGNORECASE
 from re import compile as pattern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope
@@ -24,9 +24,7 @@ from desk.base.message import Delivery
 from desk.base.names import Transport
 from intake.email.content import Content
 from intake.email.limits import BufferBudget, SessionLimit, is_loopback
-
-if TYPE_CHECKING:
-    from intake.email.settings import SmtpSettings
+from intake.email.settings import SmtpSettings
 
 COMMAND_TIMEOUT_S = 300.0
 """Silence after which a session ends; also between two blocks of a mail (RFC 5321 §4.5.3.2 asks for 300)."""
@@ -100,7 +98,7 @@ class SmtpListener:
 
     def __init__(
         self,
-        settings: "SmtpSettings",
+        settings: SmtpSettings,
         is_ours: Callable[[str], bool],
         store: Callable[[Delivery], Awaitable[None]],
         hostname: str,
@@ -152,10 +150,10 @@ class SmtpListener:
         self._server.close()
         for session in tuple(self.sessions):
             session.leave_if_idle()
-        await _settle({session.finished for session in self.sessions} | self._storing, drain_s)
+        await _settle({session.answering() for session in self.sessions} | self._storing, drain_s)
         for session in tuple(self.sessions):
             session.cut()
-        await _settle({session.finished for session in self.sessions}, CLOSE_GRACE_S)
+        await _settle({session.answering() for session in self.sessions}, CLOSE_GRACE_S)
         log.info("listener_stopped", door="smtp", unfinished=len(self._storing))
 
     async def take(self, delivery: Delivery, content: Content) -> str:
@@ -233,9 +231,8 @@ class SmtpSession(SMTP):
 
     # Connection
 
-    @property
-    def finished(self) -> "asyncio.Task[None]":
-        """The task that answers this client; done when it has gone."""
+    def answering(self) -> "asyncio.Task[None]":
+        """Return the task that answers this client; done when it has gone. No property: aiosmtpd reads all members."""
         assert self._handler_coroutine is not None
         return self._handler_coroutine
 
@@ -252,7 +249,7 @@ class SmtpSession(SMTP):
         self._listener.counters.sessions += 1
         self._listener.sessions.add(self)
         super().connection_made(transport)
-        self.finished.add_done_callback(_look_at)
+        self.answering().add_done_callback(_look_at)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._peer is None:
