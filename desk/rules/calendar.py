@@ -123,10 +123,6 @@ class Calendar:
         """Return the local day of an instant. Raises OutsideCalendar."""
         return date.fromordinal(self._ordinal(at))
 
-    def day_of(self, at: datetime) -> date:
-        """Return the local day of an instant."""
-        return at.astimezone(self.zone).date()
-
     def next_opening(self, at: datetime) -> datetime:
         """Return the first open minute at or after an instant's minute. Raises OutsideCalendar."""
         for begin, _ in self._open_from(at):

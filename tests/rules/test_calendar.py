@@ -209,6 +209,11 @@ def test_who_writes_after_hours_is_told_that_the_day_is_over() -> None:
     assert lines[1].minutes == 60
 
 
+def test_the_local_day_is_that_of_the_desk() -> None:
+    assert DESK.day_of(datetime(2026, 11, 25, 5, 59, tzinfo=UTC)) == date(2026, 11, 24)
+    assert DESK.day_of(datetime(2026, 11, 25, 6, 0, tzinfo=UTC)) == date(2026, 11, 25)
+
+
 def test_a_clock_that_changes_at_night_moves_no_office_hours() -> None:
     calendar = Calendar.of(MADRID, OFFICE)
     assert calendar.due(at("2026-10-23T18:00", MADRID), 120) == at("2026-10-26T10:00", MADRID)
