@@ -158,6 +158,7 @@ def notice(facts: MailFacts, incident: Incident, to: Consultant, now: datetime, 
 def _notice_facts(facts: MailFacts, incident: Incident, to: Consultant, standing: Standing) -> Mapping[str, Any]:
     message = facts.message
     words = message.reply_text or message.text
+    assigned = incident.assigned(incident.queue)
     first, last = incident.promise(PromiseKind.FIRST_ATTENTION), incident.promise(PromiseKind.RESOLUTION)
     return {
         "number": incident.number,
@@ -176,6 +177,7 @@ def _notice_facts(facts: MailFacts, incident: Incident, to: Consultant, standing
             {"name": one.name, "type": one.type, "size": one.size} for one in message.attachments[:ATTACHMENTS_MAX]
         ],
         "to_name": to.name,
+        "assigned": assigned is not None and assigned.consultant == to.id,
         "added": standing.is_added,
         "automatic": standing.is_automatic,
         "language": incident.language,

@@ -41,6 +41,7 @@ _NOTICE: Final[Facts] = {
     "more": False,
     "attachments": [{"name": "pantalla.png", "type": "image/png", "size": 123_456}],
     "to_name": "Ana López",
+    "assigned": True,
     "added": False,
     "automatic": False,
     "language": "es",
@@ -105,7 +106,10 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         "unreadable": {
             **_NOTICE,
             "severity": 1,
+            "severity_reasons": ["unreadable"],
             "queue": "desk",
+            "first_attention": None,
+            "resolution": None,
             "name": "",
             "email": "",
             "subject": "",
@@ -113,6 +117,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "to_name": "",
             "attachments": [],
         },
+        "forewarned": {**_NOTICE, "to_name": "Luis Ramos", "assigned": False},
         "long": {
             **_NOTICE,
             "more": True,

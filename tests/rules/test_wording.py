@@ -227,6 +227,13 @@ def test_a_notice_says_where_a_reply_goes(wording: Wording) -> None:
     assert "Su respuesta se enviará a: Ana (Operación)." in sent
 
 
+def test_who_is_only_told_of_an_incident_is_not_sent_to_its_user(wording: Wording) -> None:
+    for language in languages():
+        told = wording.render("notice", language, SAMPLES["notice"]["forewarned"]).text.partition("\n\n")[2]
+        assert f"{NOTICE['email']}." not in told
+        assert f"{NOTICE['email']}." in wording.render("notice", language, NOTICE).text
+
+
 def test_no_mail_promises_commands_that_do_not_exist_yet(wording: Wording) -> None:
     for mail, _, language in ALL_MAILS:
         for facts in SAMPLES[mail].values():
