@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -69,11 +70,11 @@ class PostgresServer:
         if not self._data.exists():
             options = ("-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
             self._finish("initdb", "-D", str(self._data), *options)
+        is_new = not self.port
         for _ in range(START_TRIES):
-            self.port = self.port or free_port()
+            self.port = free_port() if is_new else self.port
             if self._launch():
                 return
-            self.port = 0
         raise PostgresAbsent(f"PostgreSQL does not start: {self._log()[-500:]}")
 
     def fresh_database(self) -> str:
@@ -87,10 +88,13 @@ class PostgresServer:
         self._sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
     def kill(self) -> None:
-        """End the server as a power cut would; `start` brings it back on the same port with what it kept."""
+        """End every process of the server as a power cut would; `start` brings it back on its port."""
         assert self._process, "the server was not started"
-        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGKILL)
+        main = self._process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for pid in (main, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT_S)
 
     def stop(self) -> None:
