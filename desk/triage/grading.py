@@ -1,7 +1,7 @@
 """From the signals found in a text to its severity: one table, read from the top, the first rule that fits decides.
 
 The order is the desk's (process sections 4 and 5): what may harm a taxpayer first, then causes on the sender's side,
-then what is down, what is wrong in part, what is wished for; everything else is a question. Promises: the same signals
+then what is down, what is wished for, what is wrong in part; everything else is a question. Promises: the same signals
 give the same rule. Never: knows a language or a word; weighs tone, capitals or haste.
 """
 
@@ -13,7 +13,7 @@ from desk.base.names import Severity
 
 
 class Signal(StrEnum):
-    """What a phrase of a language folder can say of a text. The last four change what the others mean."""
+    """What a phrase of a language folder can say of a text. The last five change what the others mean."""
 
     EXPOSURE = "exposure"
     LOSS = "loss"
@@ -41,6 +41,7 @@ class Signal(StrEnum):
     ASKING = "asking"
     ROUTINE = "routine"
     COMPLAINT = "complaint"
+    ELSEWHERE = "elsewhere"
     DENIED = "denied"
     HYPOTHETICAL = "hypothetical"
     SOLVED = "solved"
@@ -102,11 +103,12 @@ RULES: tuple[Rule, ...] = (
     _rule("stopped", Severity.OUTAGE, 0.8, [S.STOPPED]),
     _rule("login_everybody", Severity.OUTAGE, 0.85, [S.LOGIN_FAILS], [S.EVERYBODY]),
     _rule("login_fails", Severity.OUTAGE, 0.6, [S.LOGIN_FAILS]),
+    _rule("wish", Severity.OUTAGE, 0.6, [S.WISH]),
     _rule("slow", Severity.DEGRADED, 0.8, [S.SLOW]),
     _rule("feature_fault", Severity.DEGRADED, 0.8, [S.FEATURE_FAULT]),
     _rule("wrong_in_part", Severity.DEGRADED, 0.7, [S.WRONG_RESULT]),
     _rule("cause_asked", Severity.DEGRADED, 0.6, [S.CAUSE_ASKED]),
-    _rule("wish", Severity.OUTAGE, 0.6, [S.WISH]),
+    _rule("elsewhere", Severity.QUESTION, 0.8, [S.ELSEWHERE]),
     _rule("hypothetical", Severity.QUESTION, 0.8, [S.HYPOTHETICAL]),
     _rule("solved", Severity.QUESTION, 0.8, [S.SOLVED]),
     _rule("denied", Severity.QUESTION, 0.7, [S.DENIED]),

@@ -7,9 +7,10 @@ phrases all of whose words occur in the text are tried, and only where their fir
 How a phrase is written (templates/<language>/triage.toml):
 
     word        this word, folded          stem*    every word that begins so       *end     every word that ends so
-    a|b|@list   one of these               @list    an entry of that list (entries are phrases themselves)
+    a|b+c|@list one of these; b+c is "b c" @list    an entry of that list (entries are phrases themselves)
     ..          up to three words between, inside a sentence       ...     up to eight
     item?       this item or nothing (never the first one)          ^       the beginning of a sentence
+    #           a word with a digit in it that no phrase names
 
 Promises: no nested repetition, every gap bounded, so a hostile text costs no more than a plain one of its length.
 Never: reads files, knows a language, keeps anything of a text.
@@ -23,6 +24,7 @@ from unicodedata import combining, normalize
 
 GAPS: Mapping[str, str] = {"..": r"[^.?]{0,3}?", "...": r"[^.?]{0,8}?"}
 START = "^"
+NUMBER = "#"
 UNKNOWN = "_"
 SENTENCE_END = "."
 QUESTION_END = "?"
@@ -31,6 +33,8 @@ FIRST_CODE = 0x100
 WORD_LETTERS_MAX = 40
 LIST_DEPTH_MAX = 4
 STEM_LETTERS_MIN = 2
+
+_DIGIT = re.compile(r"[0-9]")
 
 _TOKEN = re.compile(r"[0-9a-z]+|[.!;?](?=\s|$)|\n[ \t]*\n")
 _APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4"), None)
@@ -116,7 +120,9 @@ class Lexicon:
             if found is not None:
                 return found
         if found is None:
-            found = next((char for end, char in self._ends.items() if word.endswith(end)), UNKNOWN)
+            found = next((char for end, char in self._ends.items() if word.endswith(end)), None)
+        if found is None:
+            found = NUMBER if _DIGIT.search(word) else UNKNOWN
         return found
 
     def class_of(self, atom: str) -> frozenset[str]:
@@ -128,6 +134,8 @@ class Lexicon:
 
     def _class_of(self, atom: str) -> frozenset[str]:
         plain = atom.strip("*")
+        if atom == NUMBER:
+            return frozenset({NUMBER})
         if atom.endswith("*"):
             tables = (self._exact, self._stems)
             return frozenset(char for table in tables for word, char in table.items() if word.startswith(plain))
@@ -157,7 +165,7 @@ class PhraseBook:
         """Return every place where a phrase of these signals stands, in the order of the text."""
         places: dict[str, list[int]] = {}
         for place, char in enumerate(encoded):
-            if char >= "Ā":
+            if char == NUMBER or ord(char) >= FIRST_CODE:
                 places.setdefault(char, []).append(place)
         present = places.keys()
         hits = [
@@ -171,8 +179,8 @@ class PhraseBook:
     def _atoms(self, entries: Iterable[str]) -> Iterator[str]:
         for entry in entries:
             for item in entry.split():
-                for atom in item.removesuffix("?").split("|"):
-                    if atom not in GAPS and atom != START and not atom.startswith("@"):
+                for atom in re.split(r"[|+]", item.removesuffix("?")):
+                    if atom not in GAPS and atom not in (START, NUMBER) and not atom.startswith("@"):
                         yield atom
 
     def _compile(self, signal: str, phrase: str) -> _Phrase:
@@ -211,16 +219,19 @@ class PhraseBook:
             raise RecursionError("lists name each other in a circle")
         found: list[frozenset[str] | str] = []
         for atom in item.split("|"):
-            if not atom.startswith("@"):
+            if "+" in atom:
+                found.append("".join(self._item(part, depth - 1) for part in atom.split("+")))
+            elif atom.startswith("@"):
+                for entry in self._lists[atom[1:]]:
+                    parts = entry.split()
+                    several = len(parts) > 1
+                    found += (
+                        ["".join(self._item(part, depth - 1) for part in parts)]
+                        if several
+                        else self._choices(parts[0], depth - 1)
+                    )
+            else:
                 found.append(self._lexicon.class_of(atom))
-                continue
-            for entry in self._lists[atom[1:]]:
-                parts = entry.split()
-                found += (
-                    self._choices(parts[0], depth - 1)
-                    if len(parts) == 1
-                    else ["".join(self._item(part, depth - 1) for part in parts)]
-                )
         return found
 
     def _firsts(self, item: str, depth: int) -> frozenset[str]:
@@ -233,7 +244,7 @@ class PhraseBook:
         if not depth:
             raise RecursionError("lists name each other in a circle")
         firsts: frozenset[str] = frozenset()
-        for atom in item.split("|"):
+        for atom in (choice.split("+")[0] for choice in item.split("|")):
             if atom.startswith("@"):
                 firsts |= frozenset().union(*(self._firsts(e.split()[0], depth - 1) for e in self._lists[atom[1:]]))
             else:
@@ -262,5 +273,5 @@ def _matches(phrase: _Phrase, encoded: str, places: Mapping[str, list[int]]) -> 
 
 
 def _quote(encoded: str, words: Sequence[str], start: int, end: int) -> str:
-    shown = [words[place] if encoded[place] != UNKNOWN else "…" for place in range(start, end)]
+    shown = [words[place] if encoded[place] not in (UNKNOWN, NUMBER) else "…" for place in range(start, end)]
     return re.sub(r"…( …)+", "…", " ".join(shown))

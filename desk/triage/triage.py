@@ -26,7 +26,7 @@ HYPOTHESIS_WORDS_MAX = 25
 # Words of function that make a language certain; fewer leave doubt.
 LANGUAGE_WORDS_MIN = 1
 
-MASKS = frozenset({Signal.DENIED, Signal.HYPOTHETICAL, Signal.SOLVED, Signal.CONTRAST})
+MASKS = frozenset({Signal.ELSEWHERE, Signal.DENIED, Signal.HYPOTHETICAL, Signal.SOLVED, Signal.CONTRAST})
 OTHERS = frozenset(Signal) - MASKS
 # Signals that change a grade and are therefore named beside the one that decided.
 QUALIFIERS = (
@@ -134,7 +134,7 @@ def _is_nearer(feature: Hit, core: Hit) -> bool:
 def _masked(encoded: str, masks: Sequence[Hit]) -> str:
     chars = list(encoded)
     for mask in masks:
-        if mask.signal == Signal.DENIED:
+        if mask.signal in (Signal.DENIED, Signal.ELSEWHERE):
             _blank(chars, mask.start, mask.end)
         elif mask.signal == Signal.HYPOTHETICAL:
             _blank(chars, mask.start, _sentence_end(encoded, mask.end))
