@@ -39,21 +39,27 @@ class Mistake:
 Check = Callable[["Settings"], Iterator[Mistake]]
 
 
-def cross_problems(settings: "Settings", wheres: Mapping[str, str], wrong_keys: set[str]) -> list[Problem]:
+def cross_problems(
+    settings: "Settings", wheres: Mapping[str, str], wrong_keys: set[str], default: str
+) -> list[Problem]:
     """Return what every check finds.
 
-    `wheres` tells where each key was given, `wrong_keys` what is known to be wrong already.
+    `wheres` tells where each key was given, `wrong_keys` what is known to be wrong already; `default` is the shipped
+    file, which is never to blame: the mistake is in what the operator gave.
     """
     wrong = {key.partition(".")[0] for key in wrong_keys}
     found = [mistake for sections, check in CHECKS if not wrong & set(sections) for mistake in check(settings)]
-    return [Problem(_where(one.key, wheres, settings.source), one.key, one.value, one.allowed) for one in found]
+    given = {key: where for key, where in wheres.items() if where != default}
+    return [Problem(_where(one.key, given, settings.source), one.key, one.value, one.allowed) for one in found]
 
 
-def _where(key: str, wheres: Mapping[str, str], source: str) -> str:
-    """Return where a key was given, or another of its table, or the file of all."""
-    if key in wheres:
-        return wheres[key]
-    return next((where for known, where in wheres.items() if known.startswith(f"{key}.")), source)
+def _where(key: str, given: Mapping[str, str], source: str) -> str:
+    """Return where the operator gave a key, else something in it, else something beside it, else the file of all."""
+    if key in given:
+        return given[key]
+    beside = key.rpartition(".")[0] or key
+    near = [where for table in (key, beside) for known, where in given.items() if known.startswith(f"{table}.")]
+    return near[0] if near else source
 
 
 def _every_queue_has_somebody(settings: "Settings") -> Iterator[Mistake]:

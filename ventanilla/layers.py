@@ -24,6 +24,8 @@ PLACEHOLDERS = {Shape.TABLE: "", Shape.ROWS: f"0{SEPARATOR}", Shape.NAMED: f"NAM
 """What stands for number or name of a part in the name of a variable."""
 FILE_MAX = 4 * 1024 * 1024
 """Octets of a configuration or secret file: what is larger is something else."""
+SECRET_NAME = re.compile(r"pass|pw|secret|token|key|clave|contrase|pin|cred|auth", re.IGNORECASE)
+LOGIN = re.compile(r'[^\s/"]+:[^\s@]*@')
 ROWS_MAX = 10_000
 SHOWN_MAX = 80
 """Characters of a wrong value that a Problem repeats."""
@@ -101,7 +103,7 @@ class _Placing:
             dotted = f"{key}{name}"
             match declared.get(name):
                 case None:
-                    shown_unknown = _shown_unknown(value, declared)
+                    shown_unknown = _shown_unknown(name, value, declared)
                     self._refuse(dotted, _unknown_key(name, key, declares, self.root), shown_unknown)
                 case Setting():
                     table.entries[name] = Leaf(value, self.where)
@@ -139,17 +141,17 @@ class _Placing:
         self.problems.append(Problem(self.where, key, value, why))
 
 
-def _shown_unknown(value: Any, declared: Mapping[str, Setting | Part]) -> str:
-    """Return the value of an unknown key only where no secret can be meant: in a table that declares none."""
+def _shown_unknown(name: str, value: Any, declared: Mapping[str, Setting | Part]) -> str:
+    """Return the value of an unknown key only where no secret can be meant, neither by the key nor by its table."""
     settings = [one for one in declared.values() if isinstance(one, Setting)]
-    if not settings or any(one.is_secret for one in settings) or isinstance(value, dict | list):
-        return ""
-    return shown_value(value)
+    is_near_secrets = not settings or any(one.is_secret for one in settings) or SECRET_NAME.search(name)
+    return "" if is_near_secrets or isinstance(value, dict | list) else shown_value(value)
 
 
 def shown_value(value: Any) -> str:
-    """Return a value as it was written, on one line and not too long."""
+    """Return a value as it was written, on one line, not too long, without what may be a login."""
     text = f'"{value}"' if isinstance(value, str) else shown(tuple(value) if isinstance(value, list) else value)
+    text = LOGIN.sub("…@", text)
     text = "".join(character if character.isprintable() else "·" for character in text)
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 

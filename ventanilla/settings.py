@@ -154,7 +154,8 @@ def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
     reading = _Reading(problems, {key: leaf.where for key, leaf in _leaves(table)})
     settings = reading.read(Settings, table, "", source=str(config or default_file()), given=frozenset(given))
     assert settings is not None, "no section is required"
-    problems += cross_problems(settings, reading.wheres, {problem.key for problem in problems})
+    wrong = {problem.key for problem in problems}
+    problems += cross_problems(settings, reading.wheres, wrong, str(default_file()))
     if problems:
         raise SettingsInvalid(tuple(dict.fromkeys(problems)))
     return settings

@@ -15,7 +15,7 @@ class RelayServerSettings:
     """A relay that is used when the first cannot be reached or fails before DATA; never after a DATA without reply."""
 
     host: str = setting("127.0.0.1", "Host of the relay.", HOST)
-    port: int = setting(25, "Its port.", RELAY_PORT)
+    port: int = setting(25, "Port of the relay.", RELAY_PORT)
     username: str = setting("", "Name of the login; empty: none.", TEXT)
     password: str = setting("", "Its password.", TEXT, secret=True)
     oauth: str = setting(
@@ -46,4 +46,4 @@ class DkimSettings:
     selector: str = setting(
         "", "Selector under which the public key stands in DNS.", optional(IDENTIFIER), later="mailboxes"
     )
-    key_file: str = setting("", "Private key (PEM).", optional(FILE), later="mailboxes")
+    key_file: str = setting("", "Private key (PEM) that signs.", optional(FILE), later="mailboxes")
