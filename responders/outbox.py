@@ -104,8 +104,9 @@ class Outbox:
         try:
             delivered = await self._carriers[owed.channel].deliver(owed)
         except DeliveryRefused as refused:
+            reply = str(refused)
             log.error("delivery_refused", kind=owed.kind, code=refused.code)
-            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, str(refused)))
+            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, reply))
         except DeliveryLater as later:
             await self._later(waiting, later)
         else:

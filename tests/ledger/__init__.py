@@ -1,0 +1,1 @@
+"""The floor where the database is real, on both engines."""

@@ -1,0 +1,89 @@
+"""`ventanilla run`: everything, until SIGTERM (CONTRACT 1)."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING
+
+from ventanilla.cli import GOOD
+
+if TYPE_CHECKING:
+    from desk.base.clock import Clock
+    from ventanilla.cli import Commands
+    from ventanilla.settings import Settings
+
+WORKERS_MAX = 64
+"""Reader processes of one node."""
+
+
+def add(commands: "Commands") -> None:
+    parser = commands.add_parser("run", help="take mail in, answer it, and watch the promises until SIGTERM")
+    arguments(parser)
+    parser.add_argument("--roles", type=_roles, default=None, help="intake,responders,board (default: all)")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what `run` and `demo` have in common."""
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="reader processes; 0 reads in the service's own process",
+    )
+
+
+def run(args: Namespace, settings: "Settings") -> int:
+    import asyncio
+
+    from desk.base.clock import WallClock
+    from desk.base.errors import SettingsInvalid
+    from ventanilla.settings import first_start_problems
+    from ventanilla.wiring import ROLES, Start, run_node
+
+    problems = first_start_problems(settings)
+    if problems:
+        raise SettingsInvalid(problems)
+    clock = WallClock()
+    begin_log(settings, clock)
+    roles = frozenset(args.roles or ROLES)
+    asyncio.run(run_node(settings, clock, Start(roles=roles, workers=args.workers)))
+    return GOOD
+
+
+def begin_log(settings: "Settings", clock: "Clock") -> None:
+    """Begin to log: the settings that differ from the defaults, and one warning for each that does nothing yet."""
+    import sys
+
+    import structlog
+
+    from ventanilla.logs import set_up
+    from ventanilla.settings import effective, later_keys_set, secret_values
+
+    set_up(
+        level=settings.log.level,
+        form=settings.log.format,
+        timezone=settings.desk.timezone,
+        clock=clock,
+        stream=sys.stderr,
+        secrets=secret_values(settings),
+    )
+    log = structlog.get_logger()
+    shown = effective(settings)
+    log.info(
+        "settings_loaded", source=settings.source, given={key: shown.get(key, "") for key in sorted(settings.given)}
+    )
+    for later in later_keys_set(settings):
+        log.warning("setting_without_effect", setting=later.key, comes_with=later.comes_with)
+
+
+def _roles(text: str) -> frozenset[str]:
+    known = ("intake", "responders", "board")
+    roles = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not roles or not roles <= set(known):
+        raise ArgumentTypeError(f"{text!r}: write one or more of {', '.join(known)}, with commas between")
+    return roles
+
+
+def _workers(text: str) -> int:
+    if not text.isdigit() or int(text) > WORKERS_MAX:
+        raise ArgumentTypeError(f"{text!r}: write a number from 0 to {WORKERS_MAX}")
+    return int(text)

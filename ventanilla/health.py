@@ -1,0 +1,139 @@
+"""What every node says of itself: `/healthz`, `/readyz`, `/metrics` (CONTRACT 5).
+
+Promises: `/readyz` is 200 only while the database answers and the listeners stand; `/healthz` lists each trouble with
+what to do; a GET changes nothing. Never: shows a name, an address or a word of a mail.
+"""
+
+import asyncio
+import ipaddress
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from desk.views.figures import Figures, figures
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from desk.base.clock import Clock
+from desk.base.errors import StoreAway
+from desk.base.names import EventKind, Transport
+from desk.ledger.store import Store
+from desk.rules.decision import Decision
+from intake.email.smtp import SmtpListener
+from ventanilla.settings import Settings
+
+ANSWER_S = 3.0
+"""How long the database may take to answer before it counts as away."""
+OUTBOX_LATE_S = 600.0
+"""Age of the oldest due owed row from which the outbox is in trouble."""
+
+
+class Health:
+    """Collects the rooms' figures and answers for the node."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, listener: SmtpListener) -> None:
+        self.is_ready = False
+        self._inside = settings.http.inside
+        self._store = store
+        self._clock = clock
+        self._listener = listener
+        self._since: dict[str, datetime] = {}
+        self._figures: Figures | None = None
+        self._registry = CollectorRegistry()
+        self._opened = Counter(
+            "ventanilla_incidents_opened",
+            "Incidents opened by this node.",
+            ["channel", "severity"],
+            registry=self._registry,
+        )
+        self._broken = Counter(
+            "ventanilla_promises_broken", "Promises that passed unkept.", ["kind"], registry=self._registry
+        )
+        self._registry.register(_Gauges(self))
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/metrics", self._metrics),
+        ]
+
+    def note(self, decision: Decision) -> None:
+        """Count what a committed decision did."""
+        for change in decision.incidents:
+            if change.before is None:
+                self._opened.labels(change.after.channel, str(change.after.severity.value)).inc()
+        for event in decision.events:
+            if event.kind is EventKind.PROMISE_BROKEN:
+                self._broken.labels(event.text.partition(":")[0]).inc()
+
+    async def _look(self) -> Figures | None:
+        """Return the ledger's figures, None when it does not answer in ANSWER_S."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                self._figures = await self._store.read(figures(self._clock.now()))
+        except (StoreAway, TimeoutError):
+            self._figures = None
+        return self._figures
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        is_ready = self.is_ready and await self._look() is not None
+        return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        problems = self._problems(await self._look())
+        status = "trouble" if problems else "ok"
+        return web.json_response({"status": status, "problems": problems}, status=503 if problems else 200)
+
+    def _problems(self, seen: Figures | None) -> list[dict[str, Any]]:
+        found: list[tuple[str, str, str, str]] = []
+        if not self.is_ready:
+            found.append(("node", "start", "the node is starting or stopping", "wait, or look at its log"))
+        if seen is None:
+            found.append(("database", "answer", "the database does not answer", "start it, or free its disk"))
+        elif seen.outbox_oldest_s > OUTBOX_LATE_S:
+            found.append(("outbox", "late", "mails wait too long", "look at relay.host and the relay's log"))
+        now = self._clock.now()
+        self._since = {name: self._since.get(name, now) for _, name, _, _ in found}
+        return [
+            {"part": part, "name": name, "since": self._since[name].isoformat(), "why": why, "do": do}
+            for part, name, why, do in found
+        ]
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if not self._is_inside(request.remote):
+            return web.Response(status=403, text="only from http.inside\n")
+        await self._look()
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    def _is_inside(self, remote: str | None) -> bool:
+        address = ipaddress.ip_address(remote) if remote else None
+        return address is not None and any(address in network for network in self._inside)
+
+    def families(self) -> list[Metric]:
+        """Return what is read at the moment of asking."""
+        accepted = CounterMetricFamily("ventanilla_mails_accepted", "Mails stored.", labels=["transport"])
+        accepted.add_metric([Transport.SMTP], self._listener.counters.accepted)
+        refused = CounterMetricFamily("ventanilla_mails_refused", "Mails and sessions refused.", labels=["reason"])
+        for reason, count in self._listener.counters.refused.items():
+            refused.add_metric([reason], count)
+        found: list[Metric] = [accepted, refused]
+        seen = self._figures
+        if seen is not None:
+            for name, text, value in (
+                ("ventanilla_outbox_waiting", "Owed rows that wait.", seen.outbox_waiting),
+                ("ventanilla_outbox_oldest_seconds", "Age of the oldest due owed row.", seen.outbox_oldest_s),
+                ("ventanilla_held_items", "Held items that nobody decided.", seen.held),
+            ):
+                found.append(GaugeMetricFamily(name, text, value=value))
+        return found
+
+
+class _Gauges:
+    """prometheus_client's form of a collector."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> list[Metric]:
+        return self._health.families()

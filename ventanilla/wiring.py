@@ -1,0 +1,212 @@
+"""One node, put together: read from top to bottom it is the story of a start and of a stop (DESIGN 8, A node).
+
+Promises: nothing is accepted before everything stands; on SIGTERM the doors close first, what was accepted is finished,
+and the process ends within SHUTDOWN_S. Never: holds a global; every part is given what it needs.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+from responders.mail.sender import Sender
+
+from desk.base.clock import Clock
+from desk.base.errors import ListenerBusy
+from desk.base.languages import languages, load_toml
+from desk.base.names import Channel
+from desk.base.reading_words import ReadingWords, reading_words
+from desk.claims import Claims
+from desk.commit import Commit
+from desk.due import Due
+from desk.ledger.store import migrate, open_store
+from desk.rules.addresses import AddressMode, Signer
+from desk.rules.calendar import Calendar
+from desk.rules.deadlines import Targets
+from desk.rules.desk import Contact, Desk
+from desk.rules.routing import Consultant
+from desk.verbs.roster import RosterBook, enrol
+from desk.wording.wording import Wording
+from intake.email.ingest import Ingest
+from intake.email.reading.reader import Readers, grade_by_triage
+from intake.email.smtp import SmtpListener
+from responders.mail.carrier import MailCarrier
+from responders.mail.compose import MailIdentity
+from responders.outbox import Outbox
+from ventanilla.health import Health
+from ventanilla.settings import Settings, default_file
+
+log = structlog.get_logger()
+
+SHUTDOWN_S = 10.0
+"""Longest time from SIGTERM to the end (CONTRACT 1)."""
+CLOSING_S = 4.0
+"""Of these: for sessions that are sending a mail."""
+FINISHING_S = 4.0
+"""Of these: for what was accepted and has no act yet, and for attempts under way."""
+LOOK_S = 0.02
+ROLES = ("intake", "responders", "board")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a node is started: its roles, its readers, and web routes that a command adds."""
+
+    roles: frozenset[str] = frozenset(ROLES)
+    workers: int = 1
+    routes: tuple[web.RouteDef, ...] = ()
+
+
+async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
+    """Run a node until SIGTERM or SIGINT. Raises StoreAway, ListenerBusy, TemplateMissing, ReaderFailed at start."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with node(settings, clock, start):
+        await stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[None]:
+    """A node that stands while the block runs, and is drained when it ends."""
+    wording = Wording(settings.desk.language, ZoneInfo(settings.desk.timezone), _override(settings))
+    wording.check()
+    hostname = socket.getfqdn()
+    applied = await migrate(settings.database.url, clock.now(), pooled=settings.database.pooled)
+    if applied:
+        log.info("migrated", migrations=applied)
+    async with AsyncExitStack() as closing:
+        store = await open_store(settings.database.url, pooled=settings.database.pooled)
+        closing.push_async_callback(store.close)
+        commit = Commit(store, clock, node=secrets.token_hex(8))
+        closing.push_async_callback(commit.drain)
+        book = RosterBook(await enrol(roster_of(settings), commit), store, clock)
+        commit.on_committed(book.note)
+        claims = Claims(commit, settings.retention.raw)
+        desk = desk_of(settings)
+
+        readers = Readers(start.workers if "intake" in start.roles else 0, words(), grade_by_triage)
+        await readers.start()
+        closing.push_async_callback(readers.stop)
+        ingest = Ingest(commit, claims, readers, desk, book)
+        listener = SmtpListener(settings.smtp, desk.signer.is_desk_address, ingest.accept, hostname)
+
+        sender = Sender(settings.relay, hostname)
+        closing.push_async_callback(sender.close)
+        identity = MailIdentity(settings.desk.address, settings.desk.name)
+        outbox = Outbox(claims, {Channel.EMAIL: MailCarrier(sender, identity, wording)}, clock, Random())
+
+        health = Health(settings, store, clock, listener)
+        commit.on_committed(health.note)
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(Due(commit, claims).run(), name="due")]
+            if "intake" in start.roles:
+                running.append(tasks.create_task(ingest.run(), name="ingest"))
+            if "responders" in start.roles:
+                running.append(tasks.create_task(outbox.run(), name="outbox"))
+            server = await _serve(settings, health, start)
+            if "intake" in start.roles and settings.smtp.port:
+                await listener.start()
+            health.is_ready = True
+            log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
+            try:
+                yield
+            finally:
+                health.is_ready = False
+                await listener.stop(CLOSING_S)
+                await _until_idle(ingest, outbox)
+                for task in running:
+                    task.cancel()
+                await server.cleanup()
+
+
+async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:
+    """Wait for the acts of what was accepted and the attempts under way; owed rows that wait stay in the ledger."""
+    try:
+        async with asyncio.timeout(FINISHING_S):
+            while not ingest.is_idle or not outbox.is_idle:
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        log.warning("stopped_unfinished", attempts=outbox.attempts_under_way)
+
+
+async def _serve(settings: Settings, health: Health, start: Start) -> web.AppRunner:
+    app = web.Application()
+    app.add_routes([*health.routes(), *start.routes])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.http.host, settings.http.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ListenerBusy(
+            f"http.port: cannot listen on {settings.http.host} port {settings.http.port} ({error.strerror or error}); "
+            "stop the program that holds it, or set another http.port"
+        ) from error
+    return runner
+
+
+def desk_of(settings: Settings) -> Desk:
+    """Return what rules may know of the configured desk."""
+    zone = ZoneInfo(settings.desk.timezone)
+    contacts = tuple(Contact(one.name, one.phone, one.extension) for one in settings.consultants if one.phone)
+    return Desk(
+        calendar=Calendar.from_settings(settings.calendar, zone),
+        targets=Targets.from_settings(settings.promises),
+        signer=Signer(
+            keys=tuple(key.encode() for key in (settings.secrets.key, *settings.secrets.previous)),
+            address=settings.desk.address,
+            mode=AddressMode(settings.desk.reply_address),
+            aliases=settings.desk.aliases,
+        ),
+        language=settings.desk.language,
+        contacts=contacts,
+        operator=settings.desk.operator,
+        privacy_url=settings.privacy.notice_url,
+        public_domains=_public_domains(),
+    )
+
+
+def roster_of(settings: Settings) -> tuple[Consultant, ...]:
+    """Return the configured roster in contact order; ids come from the ledger."""
+    return tuple(
+        Consultant(
+            id=0,
+            name=one.name,
+            email=one.email,
+            queue=one.queue,
+            role=one.role,
+            order=order,
+            language=one.language,
+            phone=one.phone,
+            extension=one.extension,
+            aliases=one.aliases,
+            absent=one.absent,
+        )
+        for order, one in enumerate(settings.consultants)
+    )
+
+
+def words() -> ReadingWords:
+    """Return what reading must know of every language there is."""
+    return reading_words(*(load_toml(language, "reading.toml") for language in languages()))
+
+
+def _override(settings: Settings) -> Path | None:
+    return Path(settings.desk.templates) if settings.desk.templates else None
+
+
+def _public_domains() -> frozenset[str]:
+    lines = default_file().with_name("public_mail_domains.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
