@@ -46,11 +46,8 @@ class DeskSettings:
         "",
         "Folder that lies over the shipped language folders, file by file.",
         optional(FOLDER),
-        later="words",
     )
-    operator: str = setting(
-        "", 'Last line of the ordered contacts told to users, like "55 5264 9000, marque 0".', TEXT, later="words"
-    )
+    operator: str = setting("", 'Last line of the ordered contacts told to users, like "55 5264 9000, marque 0".', TEXT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,7 @@ class DatabaseSettings:
         DATABASE,
         secret=True,
     )
-    pooled: bool = setting(
-        False, "Whether PostgreSQL stands behind pgbouncer, without features of a session.", FLAG, later="faults"
-    )
+    pooled: bool = setting(False, "Whether PostgreSQL stands behind pgbouncer, without features of a session.", FLAG)
     listen_url: str = setting(
         "", "PostgreSQL past pgbouncer, for LISTEN only.", optional(POSTGRES), secret=True, later="faults"
     )

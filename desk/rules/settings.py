@@ -166,8 +166,8 @@ class ConsultantSettings:
     email: str = required("Address the notices go to.", ADDRESS)
     queue: Queue = required("Queue the person works for.", member(Queue))
     role: Role = setting("consultant", "A manager gets work only when nobody else is there.", member(Role))
-    phone: str = setting("", "Telephone number.", optional(PHONE), later="phone")
-    extension: str = setting("", "Extension behind that number.", optional(EXTENSION), later="phone")
+    phone: str = setting("", "Number that users are told to call; empty: they are not.", optional(PHONE))
+    extension: str = setting("", "Extension behind that number.", optional(EXTENSION))
     language: str = setting("", "Language of the mails to this person; empty: that of the desk.", optional(LANGUAGE))
     aliases: tuple[str, ...] = setting([], "Further addresses this person writes from.", list_of(ADDRESS))
     absent: tuple[tuple[date, date], ...] = setting(

@@ -14,5 +14,4 @@ class TriageSettings:
         "careful",
         "`careful` grades up on doubt, so that no outage waits; `balanced` takes the likelier grade.",
         choice("careful", "balanced"),
-        later="reading",
     )

@@ -20,5 +20,5 @@ class TutorialSettings:
 class PrivacySettings:
     """The privacy notice that the law asks for."""
 
-    notice_url: str = setting("", "Where the notice is; every acknowledgement names it.", optional(LINK), later="words")
+    notice_url: str = setting("", "Where the notice is; every acknowledgement names it.", optional(LINK))
     version: str = setting("", "Version of the notice, kept with each incident.", TEXT, later="words")

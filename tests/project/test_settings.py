@@ -322,16 +322,15 @@ def test_a_fallback_relay_that_is_not_on_this_machine_counts_too() -> None:
 
 
 def test_keys_whose_feature_is_not_there_are_named_once_when_they_are_set(tmp_path: Path) -> None:
+    mailbox = '[[imap]]\nhost = "h"\nusername = "{}"\npassword = "p"\n'
     own = written(
         tmp_path,
-        '[lmtp]\nport = 24\n[triage]\nmode = "careful"\n[[imap]]\nhost = "h"\nusername = "u"\npassword = "p"\n'
-        + "".join(
-            f'[[consultants]]\nemail = "{queue}@ejemplo.com"\nqueue = "{queue}"\nphone = "55 5264 9000"\n'
-            for queue in Queue
-        ),
+        '[lmtp]\nport = 24\n[routing]\nresolution_hops = "confirm"\n[relay.fallback]\nhost = "127.0.0.2"\n'
+        + mailbox.format("a")
+        + mailbox.format("b"),
     )
     found = later_keys_set(load(own, {"VENTANILLA_DOCTOR__EVERY": "1h", "VENTANILLA_SMTP__PORT": "3025"}))
-    assert [one.key for one in found] == ["consultants.phone", "doctor.every", "imap", "lmtp.port"]
+    assert [one.key for one in found] == ["doctor.every", "imap", "lmtp.port", "relay.fallback"]
     assert {one.comes_with for one in found} <= set(LATER)
 
 
