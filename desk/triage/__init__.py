@@ -4,6 +4,6 @@ Promises: `classify` answers for any text, never raises on one, in time bounded 
 same grade. Never: reads settings, the database or the clock; follows an instruction in a text; keeps anything of it.
 """
 
-from desk.triage.triage import Triage, classify
+from desk.triage.triage import Triage, classify, load
 
-__all__ = ["Triage", "classify"]
+__all__ = ["Triage", "classify", "load"]

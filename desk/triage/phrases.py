@@ -8,7 +8,7 @@ How a phrase is written (templates/<language>/triage.toml):
 
     word        this word, folded          stem*    every word that begins so       *end     every word that ends so
     a|b+c|@list one of these; b+c is "b c" @list    an entry of that list (entries are phrases themselves)
-    ..          up to three words between, inside a sentence       ...     up to eight
+    ..          up to three words between, without a comma         ...     up to eight, inside a sentence
     item?       this item or nothing (never the first one)          ^       the beginning of a sentence
     #           a word with a digit in it that no phrase names
 
@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from unicodedata import combining, normalize
 
-GAPS: Mapping[str, str] = {"..": r"[^.?]{0,3}?", "...": r"[^.?]{0,8}?"}
+GAPS: Mapping[str, str] = {"..": r"[^.?,]{0,3}?", "...": r"[^.?]{0,8}?"}
 START = "^"
 NUMBER = "#"
 UNKNOWN = "_"
 SENTENCE_END = "."
 QUESTION_END = "?"
+COMMA = ","
+MARKS = frozenset({SENTENCE_END, QUESTION_END, COMMA})
 # Words get the characters from here on; nothing below is special to them.
 FIRST_CODE = 0x100
 WORD_LETTERS_MAX = 40
@@ -36,7 +38,7 @@ STEM_LETTERS_MIN = 2
 
 _DIGIT = re.compile(r"[0-9]")
 
-_TOKEN = re.compile(r"[0-9a-z]+|[.!;?](?=\s|$)|\n[ \t]*\n")
+_TOKEN = re.compile(r"[0-9a-z]+|[.!;?,](?=\s|$)|\n[ \t]*\n")
 _APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4"), None)
 
 
@@ -59,14 +61,14 @@ def fold(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text, folded, with ".", "?" where a sentence ends."""
+    """Return the words of a text, folded, with ".", "?" where a sentence ends, and the commas."""
     return [_mark(token) for token in _TOKEN.findall(fold(text))]
 
 
 def _mark(token: str) -> str:
     if token[0].isalnum():
         return token[:WORD_LETTERS_MAX]
-    return QUESTION_END if token == QUESTION_END else SENTENCE_END
+    return token if token in (QUESTION_END, COMMA) else SENTENCE_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Lexicon:
         self._classes: dict[str, frozenset[str]] = {}
 
     def encode(self, words: Sequence[str]) -> str:
-        known: dict[str, str] = {SENTENCE_END: SENTENCE_END, QUESTION_END: QUESTION_END}
+        known: dict[str, str] = {mark: mark for mark in MARKS}
         return "".join([known.get(word) or known.setdefault(word, self._character(word)) for word in words])
 
     def _character(self, word: str) -> str:

@@ -7,6 +7,7 @@ for help says it there. The folders are plain data, so a language more is a fold
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from desk.base.errors import TemplateBroken
@@ -14,7 +15,7 @@ from desk.base.grade import Grade
 from desk.base.languages import languages, load_toml
 from desk.base.names import LANGUAGE_UNKNOWN
 from desk.triage.grading import LIKELIER, RULES, Rule, Signal, decide
-from desk.triage.phrases import QUESTION_END, SENTENCE_END, UNKNOWN, Hit, PhraseBook, words_of
+from desk.triage.phrases import MARKS, QUESTION_END, SENTENCE_END, UNKNOWN, Hit, PhraseBook, words_of
 
 FILE = "triage.toml"
 CAREFUL = "careful"
@@ -150,7 +151,7 @@ def _masked(encoded: str, masks: Sequence[Hit]) -> str:
 
 def _blank(chars: list[str], start: int, end: int) -> None:
     for place in range(start, end):
-        if chars[place] not in (SENTENCE_END, QUESTION_END):
+        if chars[place] not in MARKS:
             chars[place] = UNKNOWN
 
 
@@ -171,12 +172,23 @@ def _sentence(reason: str, hit: Hit | None) -> str:
     return f"{reason}: «{hit.words}»." if hit else f"{reason}."
 
 
+def load(mode: str = CAREFUL, override: Path | None = None) -> Triage:
+    """Return the triage of all language folders; a triage.toml in the operator's folder `override` wins over ours.
+
+    Raises TemplateMissing or TemplateBroken naming the file. Takes tens of milliseconds: once a process is enough.
+    """
+    return Triage({code: load_toml(code, FILE, _root_of(code, override)) for code in languages()}, mode)
+
+
+def _root_of(code: str, override: Path | None) -> Path | None:
+    return override if override is not None and (override / code / FILE).is_file() else None
+
+
 @cache
-def shipped(mode: str = CAREFUL) -> Triage:
-    """The triage of the shipped language folders, read once a process."""
-    return Triage({code: load_toml(code, FILE) for code in languages()}, mode)
+def _default() -> Triage:
+    return load()
 
 
 def classify(subject: str, body: str, channel: str) -> Grade:
     """Grade a report with the shipped folders, carefully (see Triage.classify)."""
-    return shipped().classify(subject, body, channel)
+    return _default().classify(subject, body, channel)
