@@ -93,7 +93,8 @@ class SmtpListener:
     """Listens for mail and hands each to `store`.
 
     `store` returns when the mail is committed and raises StoreAway when it cannot be now. `is_ours` tells whether an
-    envelope address is the desk's. Peers that `is_exempt` names are not held to a share of the sessions.
+    envelope address is the desk's. Peers that `is_exempt` names are not held to a share of the sessions. `bind_port`
+    overrides the settings' port; 0 there takes a free one, and `port` tells which.
     """
 
     def __init__(
@@ -116,14 +117,8 @@ class SmtpListener:
         self.sessions: set[SmtpSession] = set()
         self._store = store
         self._storing: set[asyncio.Task[bool]] = set()
-        self._bind_port = settings.port if bind_port is None else bind_port
+        self.port = settings.port if bind_port is None else bind_port
         self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on; after `start` only."""
-        assert self._server is not None, "the listener was not started"
-        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Open the door. Raises ListenerBusy when the address cannot be had."""
@@ -132,19 +127,20 @@ class SmtpListener:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                partial(SmtpSession, self), host, self._bind_port, backlog=self.settings.max_sessions
+                partial(SmtpSession, self), host, self.port, backlog=self.settings.max_sessions
             )
         except OSError as error:
             reason = error.strerror or str(error)
             raise ListenerBusy(
-                f"smtp.port: cannot listen on {host} port {self._bind_port} ({reason});"
+                f"smtp.port: cannot listen on {host} port {self.port} ({reason});"
                 " stop the program that holds it, or set another smtp.port"
             ) from error
+        self.port = int(self._server.sockets[0].getsockname()[1])
         log.info("listener_started", door="smtp", host=host, port=self.port)
 
     async def stop(self, drain_s: float) -> None:
         """Close the door, finish within drain_s what is under way, cut the rest: nobody was told 250 for that."""
-        if self._server is None:
+        if self._server is None or self.is_closing:
             return
         self.is_closing = True
         self._server.close()
