@@ -1,11 +1,17 @@
 """The words of a language that reading needs: data from `templates/<language>/reading.toml`, merged over all languages.
 
-Nothing here reads files: who loads a language's folder passes the tables.
+A mail is read with the words of all languages at once: who writes in Spanish may use a mail program in English.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
+
+from desk.base.errors import TemplateBroken
+from desk.base.languages import languages, load_toml
+
+FILE = "reading.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,23 @@ class ReadingWords:
     """What a report says when delivery is only late, not given up."""
 
 
+def load_reading_words(override: Path | None = None) -> ReadingWords:
+    """Return the reading words of all language folders; a file in the operator's folder wins over ours.
+
+    Raises TemplateMissing or TemplateBroken naming the file.
+    """
+    codes = set(languages()) | (set(languages(override)) if override is not None else set())
+    tables = {}
+    for code in sorted(codes):
+        laid_over = override is not None and (override / code / FILE).is_file()
+        tables[code] = load_toml(code, FILE, override if laid_over else None)
+        try:
+            reading_words(tables[code])
+        except ValueError as mistake:
+            raise TemplateBroken(f"{code}/{mistake}") from mistake
+    return reading_words(*tables.values())
+
+
 def reading_words(*tables: Mapping[str, Any]) -> ReadingWords:
     """Merge the reading tables of several languages, keeping order and dropping doubles.
 
@@ -51,8 +74,8 @@ def reading_words(*tables: Mapping[str, Any]) -> ReadingWords:
     for table in tables:
         for key, words in table.items():
             if key not in merged:
-                raise ValueError(f"reading.toml: {key}: unknown; known are {', '.join(merged)}")
+                raise ValueError(f"{FILE}: {key}: unknown; known are {', '.join(merged)}")
             if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
-                raise ValueError(f"reading.toml: {key}: must be a list of words")
+                raise ValueError(f"{FILE}: {key}: must be a list of words")
             merged[key].update(dict.fromkeys(words))
     return ReadingWords(**{key: tuple(words) for key, words in merged.items()})

@@ -1,1 +1,1 @@
-"""Reading a raw mail: bytes in, a `Message` out. Pure and bounded; nothing here does I/O but `reader`, which owns processes."""
+"""Reading a raw mail: bytes in, a `Message` out. Pure and bounded; only `reader` does I/O: it owns processes."""

@@ -24,7 +24,7 @@ _BARE = re.compile(r"[^\s@\"'<>]{1,64}@[^\s@\"'<>]{1,255}")
 
 
 def addresses(value: bytes, limit: int = ADDRESS_LIST_MAX) -> tuple[Mailbox, ...]:
-    """Return the mailboxes of an address field in order, at most ADDRESSES_MAX; entries without an address are left out."""
+    """Return the mailboxes of an address field in order, at most ADDRESSES_MAX; what has no address is left out."""
     if len(value) > limit:
         value = value[:limit].rpartition(b",")[0] or value[:limit]
     text = header_text(value)
@@ -52,7 +52,7 @@ def _simple(text: str) -> Mailbox | None:
 
 
 def mailbox(name: str, address: str) -> Mailbox | None:
-    """Return a mailbox of raw texts: name decoded, address scrubbed with its domain in lower case; None without an @."""
+    """Return a mailbox of raw texts: name decoded, address scrubbed, its domain in lower case; None without an @."""
     address = one_line(decode_words(address) if "=?" in address else address, ADDRESS_MAX)
     address = address.strip("<>\"' ,;").replace(" ", "")
     local, at, domain = address.rpartition("@")
@@ -62,68 +62,79 @@ def mailbox(name: str, address: str) -> Mailbox | None:
 
 
 class _Reader:
-    """The state of one pass over the tokens of an address field."""
+    """The state of one pass over the pieces of an address field."""
 
     def __init__(self, literal: str = "") -> None:
         self.literal = literal
         self.found: list[Mailbox] = []
+        self.quoted, self.depth = False, 0
         self._clear()
 
     def _clear(self) -> None:
         self.phrase: list[str] = []
         self.angle: list[str] | None = None
+        self.inside = False
         self.comment: list[str] = []
 
-    def run(self, tokens: list[str]) -> bool:
-        """Read all tokens; False when a quote or comment was never closed, so that the marks must be taken literally."""
-        quoted, depth, inside = False, 0, False
-        for token in tokens:
-            if token == '"' and not depth and token not in self.literal:
-                quoted = not quoted
-                if inside:
-                    self._add(token, inside)
-            elif quoted:
-                self._add(token[1:] if token[:1] == "\\" else token, inside)
-            elif token == "(" and token not in self.literal and not inside:
-                depth += 1
-            elif token == ")" and depth:
-                depth -= 1
-            elif depth:
-                self.comment.append(token)
-            elif token == "<":
-                inside = True
-                self.angle = []
-            elif token == ">":
-                inside = False
-            elif token in (",", ";") and not (inside and self._route()):
-                inside = False
-                if self._flush():
-                    return True
-            elif token == ":" and not inside:
-                self._clear()
-            else:
-                self._add(token, inside)
+    def run(self, pieces: list[str]) -> bool:
+        """Read all pieces; False when a quote or comment was never closed: its mark must then be taken literally."""
+        for piece in pieces:
+            if piece == '"' and not self.depth and piece not in self.literal:
+                self.quoted = not self.quoted
+                if self.inside:
+                    self._add(piece)
+            elif self.quoted:
+                self._add(piece[1:] if piece[:1] == "\\" else piece)
+            elif not self._commented(piece):
+                self._mark(piece)
+            if len(self.found) >= ADDRESSES_MAX:
+                return True
         self._flush()
-        return not quoted and not depth
+        return not self.quoted and not self.depth
+
+    def _commented(self, piece: str) -> bool:
+        """Tell whether a piece belongs to a comment, and keep it there."""
+        if piece == "(" and piece not in self.literal and not self.inside:
+            self.depth += 1
+        elif piece == ")" and self.depth:
+            self.depth -= 1
+        elif self.depth:
+            self.comment.append(piece)
+        else:
+            return False
+        return True
+
+    def _mark(self, piece: str) -> None:
+        """Act on a mark that has a meaning; keep anything else."""
+        if piece == "<":
+            if self.angle is not None:  # two in one entry: both are named, so that several senders are seen
+                self._flush()
+            self.inside, self.angle = True, []
+        elif piece == ">":
+            self.inside = False
+        elif piece in (",", ";") and not (self.inside and self._route()):
+            self._flush()
+        elif piece == ":" and not self.inside:  # the name of a group
+            self._clear()
+        else:
+            self._add(piece)
 
     def _route(self) -> bool:
         """Tell whether the address in brackets is an old route (`<@a,@b:c@d>`), whose commas end nothing."""
         return bool(self.angle) and self.angle is not None and self.angle[0].startswith("@")
 
-    def _add(self, token: str, inside: bool) -> None:
-        (self.angle if inside and self.angle is not None else self.phrase).append(token)
+    def _add(self, piece: str) -> None:
+        (self.angle if self.inside and self.angle is not None else self.phrase).append(piece)
 
-    def _flush(self) -> bool:
-        """Keep the entry that ended; True when no more are wanted."""
-        phrase = "".join(self.phrase).strip()
+    def _flush(self) -> None:
+        """Keep the entry that ended, when it has an address."""
+        phrase, comment = "".join(self.phrase).strip(), "".join(self.comment)
         if self.angle is not None and "@" in (angle := "".join(self.angle)):
-            found = mailbox(phrase or "".join(self.comment), angle.rpartition(":")[2])
+            found = mailbox(phrase or comment, angle.rpartition(":")[2])
         else:
-            bare = _BARE.findall(phrase[:ADDRESS_HEADER_MAX])
+            bare = _BARE.findall(phrase)
             address = bare[-1] if bare else ""
-            name = phrase.replace(address, "").strip() if address else ""
-            found = mailbox(name or "".join(self.comment), address)
+            found = mailbox(phrase.replace(address, "").strip() or comment, address) if address else None
         if found is not None:
             self.found.append(found)
         self._clear()
-        return len(self.found) >= ADDRESSES_MAX

@@ -23,6 +23,9 @@ NAME_MAX = 200
 WRONG_SHARE_MAX = 0.01
 """Share of characters a declared multi-byte charset may fail on before it counts as a lie."""
 
+UTF8_LONGEST = 4
+"""Bytes of the longest character in UTF-8."""
+
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 WHITE = b" \t\r\n\v\f"
@@ -81,7 +84,7 @@ _OTHER_NAMES = {
 
 @lru_cache(maxsize=512)
 def _codec(charset: str) -> str:
-    """Return Python's name of a charset, empty for one that is unknown or no charset at all. It imports nothing unknown."""
+    """Return Python's name of a charset, empty for one that is unknown or none at all. It imports nothing unknown."""
     name = re.sub(r"[^a-z0-9]+", "_", charset.lower()[:40]).strip("_")
     name = _OTHER_NAMES.get(name, name)
     name = aliases.get(name, name)
@@ -122,8 +125,8 @@ def _declared(data: bytes, name: str) -> str | None:
 
 
 def _nearly_utf8(data: bytes, error: UnicodeDecodeError) -> str:
-    """Return text that is UTF-8 but for a character cut in two at its end, or for a few bad bytes in plenty of good ones."""
-    if error.end >= len(data) and len(data) - error.start < 4:
+    """Return text that is UTF-8 but for a character cut in two at its end, or a few bad bytes among many good."""
+    if error.end >= len(data) and len(data) - error.start < UTF8_LONGEST:
         return data[: error.start].decode("utf-8")
     text = data.decode("utf-8", "replace")
     strange = sum(1 for character in islice(text, 20_000) if character > "\x7f")
@@ -153,12 +156,12 @@ def scrub(text: str) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return text for a single-line field: line ends, control and direction characters become a space; cut to a limit."""
+    """Return text for a single-line field, cut to a limit: line ends, control, direction characters become a space."""
     return scrub(_CONTROL.sub(" ", text[: limit * 4])).strip()[:limit]
 
 
 def decode_transfer(data: bytes, encoding: str) -> bytes:
-    """Return the bytes of a body in a transfer encoding (RFC 2045 §6); what is no encoding we know is taken as it is."""
+    """Return the bytes of a body in a transfer encoding (RFC 2045 §6); one that we do not know is taken as it is."""
     if encoding == "base64":
         return decode_base64(data)
     if encoding == "quoted-printable":
@@ -220,7 +223,7 @@ def decode_header(value: bytes, limit: int) -> str:
 
 
 def decode_words(text: str) -> str:
-    """Return text with its encoded words decoded. Words of one charset side by side are joined before they are decoded."""
+    """Return text with its encoded words decoded; words of one charset side by side are joined before that."""
     if "=?" not in text:
         return text
     out: list[str] = []
@@ -247,7 +250,7 @@ def _word_bytes(encoding: str, content: str) -> bytes:
 
 
 def parameters(value: bytes) -> tuple[str, dict[str, str]]:
-    """Return the main value in lower case and the parameters of a header such as Content-Type (RFC 2045, 2231, 2047)."""
+    """Return the main value in lower case and the parameters of a field such as Content-Type (RFC 2045, 2231, 2047)."""
     return _short_parameters(bytes(value)) if len(value) < 120 else _parameters(value)  # noqa: PLR2004 - a cache key's size
 
 
@@ -280,7 +283,7 @@ def _parameters(value: bytes) -> tuple[str, dict[str, str]]:
 
 
 def _joined_sections(numbered: dict[int, tuple[bool, str]]) -> str:
-    """Return a value that RFC 2231 split into numbered sections, some of them percent-encoded in the first one's charset."""
+    """Return a value that RFC 2231 split into numbered sections, some percent-encoded in the first one's charset."""
     charset, data = "", b""
     for number in sorted(numbered):
         encoded, content = numbered[number]
@@ -292,7 +295,7 @@ def _joined_sections(numbered: dict[int, tuple[bool, str]]) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Return a file name without path, control characters or leading dots, short enough to store with its ending kept."""
+    """Return a file name without path, control characters or leading dots, cut with its ending kept."""
     name = one_line(re.split(r"[/\\]", name)[-1], 4 * NAME_MAX).lstrip(". ")
     if len(name) > NAME_MAX:
         stem, dot, ending = name.rpartition(".")

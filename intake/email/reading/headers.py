@@ -26,8 +26,9 @@ _DATE = re.compile(
     re.I,
 )
 _MONTHS = {
-    name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
-}
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 _ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 
 
@@ -53,7 +54,7 @@ class HeaderBlock:
 
 
 def header_block(raw: bytes) -> HeaderBlock:
-    """Return what the header block of a raw mail says. Never raises; a block over the bound is read up to it (`cut`)."""
+    """Return what the header block of a raw mail says. Never raises; one over the bound is read up to it (`cut`)."""
     view = readable(raw)
     headers, body, cut = header_fields(view, first_line_end(view), len(view), HEADER_BLOCK_MAX)
     senders = addresses(headers.first("from"), ADDRESS_HEADER_MAX)
@@ -92,7 +93,7 @@ def identity(headers: Headers, known_id: str, sender: str) -> bytes:
 
 
 def message_id(headers: Headers) -> str:
-    """Return the Message-ID with its angle brackets; one that was written without them gets them; "" when there is none."""
+    """Return the Message-ID with its angle brackets, which one written without them gets; "" when there is none."""
     found = message_ids(headers, "message-id")
     if found:
         return found[0]
@@ -101,7 +102,7 @@ def message_id(headers: Headers) -> str:
 
 
 def message_ids(headers: Headers, name: str) -> tuple[str, ...]:
-    """Return the Message-IDs of a field in order, with angle brackets, at most MESSAGE_IDS_MAX: the first and the latest."""
+    """Return the Message-IDs of a field in order, with angle brackets: at most MESSAGE_IDS_MAX, first and latest."""
     value = headers.first(name)
     if b"<" not in value:
         return ()
@@ -112,7 +113,7 @@ def message_ids(headers: Headers, name: str) -> tuple[str, ...]:
 
 
 def date_of(headers: Headers) -> datetime | None:
-    """Return the Date field in UTC (RFC 5322 §3.3); None without one that makes sense. An unknown zone counts as UTC."""
+    """Return the Date in UTC (RFC 5322 §3.3); None without one that makes sense. An unknown zone counts as UTC."""
     match = _DATE.search(header_text(headers.first("date")[:200]))
     month = _MONTHS.get(match[2].lower()) if match else None
     if match is None or month is None:

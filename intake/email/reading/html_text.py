@@ -13,11 +13,23 @@ DEPTH_SHOWN_MAX = 20
 """Quotes within quotes that are marked."""
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr html"
-    " li main nav ol p pre section table tbody thead tr ul".split()
-)
-_SPACED = frozenset("p h1 h2 h3 h4 h5 h6 ul ol table blockquote pre dl".split())
-_SILENT = frozenset("head script style title template noscript iframe object svg math select textarea".split())
+    {
+        "address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset",
+        "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li",
+        "main", "nav", "ol", "p", "pre", "section", "table", "tbody", "thead", "tr", "ul",
+    }
+)  # fmt: skip
+_SPACED = frozenset(
+    {
+        "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "dl",
+    }
+)  # fmt: skip
+_SILENT = frozenset(
+    {
+        "head", "script", "style", "title", "template", "noscript", "iframe", "object", "svg", "math",
+        "select", "textarea",
+    }
+)  # fmt: skip
 _SPACES = re.compile(r"[ \t\n\r\f\v\u00a0]+")
 _QUOTE = "\x01"
 _UNQUOTE = "\x02"
@@ -26,16 +38,17 @@ _UNQUOTE = "\x02"
 def html_to_text(html: str) -> str:
     """Return the visible text of an HTML body."""
     # Imported here: half of all mail has a plain text part and never needs it.
-    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415
+    from selectolax.lexbor import LexborHTMLParser, LexborNode  # noqa: PLC0415
 
-    root = LexborHTMLParser(html[:HTML_MAX].replace(_QUOTE, "").replace(_UNQUOTE, "")).root
+    root: LexborNode | None = LexborHTMLParser(html[:HTML_MAX].replace(_QUOTE, "").replace(_UNQUOTE, "")).root
     if root is None:
         return ""
     pieces: list[str] = []
-    node, preformatted, left = root, 0, NODES_MAX
+    node: LexborNode | None = root
+    preformatted, left = 0, NODES_MAX
     while node is not None and left:
         left -= 1
-        tag = node.tag
+        tag = node.tag or ""
         child = None
         if tag == "-text":
             content = node.text_content or ""

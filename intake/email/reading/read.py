@@ -2,6 +2,7 @@
 `Message.defects`; kind BROKEN only when there is nothing to work with. It does no I/O and needs no clock.
 """
 
+import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from intake.email.reading.addresses import ADDRESS_HEADER_MAX, addresses
 from intake.email.reading.automatic import OwnMail, Verdict, who_wrote
 from intake.email.reading.bounce import Bounce, find_bounce
 from intake.email.reading.decode import (
-    WHITE,
     base64_runs,
     decode_charset,
     decode_header,
@@ -179,7 +179,7 @@ class _Content:
                 start=part.start,
                 end=part.end,
                 encoding=encoding,
-                inline=disposition == "inline" or part.headers.has("content-id") and disposition != "attachment",
+                inline=disposition == "inline" or (part.headers.has("content-id") and disposition != "attachment"),
                 content_id=decode_header(part.headers.first("content-id"), 250).strip("<> "),
             )
         )
@@ -211,7 +211,7 @@ class _Content:
         for part in self.texts:
             if left <= 0:
                 break
-            text = plain[part] if part in plain else ""
+            text = plain.get(part, "")
             if part.type == "text/html" and part.within("multipart/alternative") not in spoken:
                 text = html_to_text(self._decoded(part, HTML_MAX))
             if text.strip():
@@ -280,8 +280,6 @@ class _Content:
 
 def _as_base64(data: bytes) -> bytes:
     """Return base64 without line ends and padding: what `base64_runs` yields of the same data."""
-    import binascii
-
     return binascii.b2a_base64(data, newline=False).rstrip(b"=")
 
 

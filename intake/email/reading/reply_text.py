@@ -56,12 +56,16 @@ def _signs(words: ReadingWords) -> _Signs:
     def made(pattern: str, texts: tuple[str, ...]) -> re.Pattern[str] | None:
         return re.compile(pattern, re.IGNORECASE) if texts else None
 
+    prefixes = plain(words.forward_prefixes)
     label = r"[ \t>*_]{{0,6}}(?:{})[ \t]?\*{{0,2}}[ \t\u00a0]?[:\uff1a]\*{{0,2}}(?=\s|\Z)"
     return _Signs(
         made("|".join(f"(?:{one})" for one in words.quote_patterns), words.quote_patterns),
         made(rf"[ \t>*]{{0,6}}-{{2,}}[ \t]*(?:{plain(words.original_markers)})[ \t]*-{{2,}}", words.original_markers),
-        made(rf"[ \t>*]{{0,6}}(?:[-_=]{{2,}}[ \t]*)?(?:{plain(words.forward_markers)})(?:[ \t]*[-_=:]|.{{0,80}}:?\Z)", words.forward_markers),
-        made(rf"\s*(?:(?:{plain(words.forward_prefixes)})\s*(?:\[\d+\])?:|\[(?:{plain(words.forward_prefixes)})[:\]])", words.forward_prefixes),
+        made(
+            rf"[ \t>*]{{0,6}}(?:[-_=]{{2,}}[ \t]*)?(?:{plain(words.forward_markers)})(?:[ \t]*[-_=:]|.{{0,80}}:?\Z)",
+            words.forward_markers,
+        ),
+        made(rf"\s*(?:(?:{prefixes})\s*(?:\[\d+\])?:|\[(?:{prefixes})[:\]])", words.forward_prefixes),
         made(label.format(plain(words.from_labels)), words.from_labels),
         made(label.format(plain(words.header_labels)), words.header_labels),
         made("|".join(f"(?:{one})" for one in words.signature_patterns), words.signature_patterns),
@@ -149,7 +153,7 @@ class _Cutter:
                 at = self._plain(at, line)
 
     def _untold(self, at: int, line: str) -> int:
-        """Judge a line without any mark that a quote could have: it may be what a device added, or begin a folded one."""
+        """Judge a line without any mark of a quote: it may be what a device added, or begin a folded introduction."""
         device = self.signs.device
         if device is not None and line and device.match(line.strip()):
             self.keep[at] = False
@@ -215,7 +219,7 @@ class _Cutter:
         return below
 
     def _intro_end(self, at: int) -> int:
-        """Return the line below an introduction of a quote that begins at `at` (it may be folded); 0 when it is none."""
+        """Return the line below an introduction of a quote that begins at `at`, folded or not; 0 when it is none."""
         known = self.intros.get(at)
         if known is None:
             known = self.intros[at] = self._find_intro_end(at)
@@ -234,7 +238,7 @@ class _Cutter:
         return 0
 
     def _is_foreign_intro(self, joined: str, at: int) -> bool:
-        """Tell whether a line that ends in a colon introduces a quote in any language: a time and a sender, then `>`."""
+        """Tell whether a line with a colon at its end introduces a quote in any language: time or sender, then `>`."""
         if not _WHEN.search(joined) and not _ADDRESS.search(joined):
             return False
         below = self._next_full(at + 1)

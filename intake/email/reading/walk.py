@@ -94,7 +94,7 @@ def readable(raw: bytes) -> bytes:
 
 
 def header_fields(view: bytes, start: int, end: int, limit: int) -> tuple[Headers, int, bool]:
-    """Return the header fields of `view[start:end]`, where its body begins, and whether the block was cut at `limit`."""
+    """Return the header fields of `view[start:end]`, where the body begins, whether the block was cut at `limit`."""
     if view.startswith((b"\r\n", b"\n"), start):
         return Headers(()), min(end, view.index(b"\n", start) + 1), False
     stop = min(end, start + limit)
@@ -119,7 +119,7 @@ def _body_after(view: bytes, start: int, end: int) -> int:
 
 
 def fields_of(block: bytes) -> tuple[Headers, int]:
-    """Return the fields of a block and how far it is header; a line that is no field ends it unless known fields follow."""
+    """Return the fields of a block and how far it is header: to a line that is no field, unless known ones follow."""
     found: list[tuple[str, bytes]] = []
     index: dict[str, bytes] = {}
     at = 0
