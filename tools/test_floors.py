@@ -21,6 +21,7 @@ FLOORS = ("rules", "project", "ledger", "channels", "mails", "stories", "mutants
 # What pytest ends with when a folder holds only tests that are left out here (marked long).
 NOTHING_COLLECTED = 5
 INTERRUPTED = 130
+JUNIT_COUNTS = ("tests", "errors", "failures", "skipped")
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,9 @@ def counted(report: Path) -> tuple[int, int, int]:
     if not report.exists():
         return 0, 0, 0
     suites = list(ElementTree.parse(report).getroot().iter("testsuite"))  # noqa: S314 our own pytest has just written it
-    tests, errors, failures, skipped = (sum(int(s.get(key, 0)) for s in suites) for key in NAMES)
+    tests, errors, failures, skipped = (sum(int(s.get(key, 0)) for s in suites) for key in JUNIT_COUNTS)
     failed = errors + failures
     return max(0, tests - failed - skipped), failed, skipped
-
-
-NAMES = ("tests", "errors", "failures", "skipped")
 
 
 def close(outcomes: list[Outcome]) -> int:
