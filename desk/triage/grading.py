@@ -5,7 +5,7 @@ then what is down, what is wished for, what is wrong in part; everything else is
 give the same rule. Never: knows a language or a word; weighs tone, capitals or haste.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,19 +53,19 @@ S = Signal
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Fits when each set of `when` has a signal in the text and `unless` has none. `name` is its reason's name."""
+    """Fits when each group of `when` has a signal in the text and `unless` has none. `name` is its reason's name."""
 
     name: str
     severity: Severity
     confidence: float
-    when: tuple[frozenset[Signal], ...] = ()
-    unless: frozenset[Signal] = frozenset()
+    when: tuple[tuple[Signal, ...], ...] = ()
+    unless: tuple[Signal, ...] = ()
 
 
 def _rule(
     name: str, severity: Severity, confidence: float, *when: Collection[Signal], unless: Collection[Signal] = ()
 ) -> Rule:
-    return Rule(name, severity, confidence, tuple(map(frozenset, when)), frozenset(unless))
+    return Rule(name, severity, confidence, tuple(map(tuple, when)), tuple(unless))
 
 
 CORE = (S.CORE_DOWN, S.STOPPED)
@@ -122,7 +122,8 @@ RULES: tuple[Rule, ...] = (
 LIKELIER: Mapping[str, Severity] = {"login_fails": Severity.DEGRADED}
 
 
-def decide(present: Collection[Signal]) -> Rule:
-    """Return the first rule that fits. There is always one: the last asks nothing."""
-    found = frozenset(present)
-    return next(rule for rule in RULES if not rule.unless & found and all(one & found for one in rule.when))
+def decide(has: Callable[[Signal], bool]) -> Rule:
+    """Return the first rule that fits. There is always one: the last asks nothing. Asks only what it needs to know."""
+    return next(
+        rule for rule in RULES if all(any(map(has, one)) for one in rule.when) and not any(map(has, rule.unless))
+    )

@@ -17,78 +17,32 @@ Never: reads files, knows a language, keeps anything of a text.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from unicodedata import combining, normalize
+from functools import cached_property
+from operator import attrgetter
+
+from desk.triage.words import mark_of
 
 GAPS: Mapping[str, str] = {"..": r"[^.?,]{0,3}?", "...": r"[^.?]{0,8}?"}
 START = "^"
 NUMBER = "#"
 UNKNOWN = "_"
-SENTENCE_END = "."
-QUESTION_END = "?"
-COMMA = ","
-MARKS = frozenset({SENTENCE_END, QUESTION_END, COMMA})
+AFTER_Z = "{"
 # Words get the characters from here on; nothing below is special to them.
 FIRST_CODE = 0x100
-WORD_LETTERS_MAX = 40
 LIST_DEPTH_MAX = 4
 STEM_LETTERS_MIN = 2
 
-_DIGIT = re.compile(r"[0-9]")
 
-_TOKEN = re.compile(r"[0-9a-z]+|[.!;?,](?=\s|$)|\n[ \t]*\n")
-_APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4"), None)
-
-
-@lru_cache(maxsize=1)
-def _folding() -> dict[int, str | None]:
-    """Letters of the Latin blocks and their plain form: str.translate is far quicker than normalising each text."""
-    table: dict[int, str | None] = dict(_APOSTROPHES)
-    for code in range(0xA0, 0x250):
-        plain = "".join(mark for mark in normalize("NFKD", chr(code)) if not combining(mark)).lower()
-        if plain != chr(code):
-            table[code] = plain
-    table.update(dict.fromkeys(range(0x300, 0x370), None))
-    table[ord("¿")] = " "
-    return table
-
-
-def fold(text: str) -> str:
-    """Return the text in lower case, without accents and apostrophes: as people type it on a phone."""
-    return text.lower().translate(_folding())
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text, folded, with ".", "?" where a sentence ends, and the commas."""
-    return [_mark(token) for token in _TOKEN.findall(fold(text))]
-
-
-def _mark(token: str) -> str:
-    if token[0].isalnum():
-        return token[:WORD_LETTERS_MAX]
-    return token if token in (QUESTION_END, COMMA) else SENTENCE_END
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A phrase found: the signal it stands for, first word and the one after the last, and the words themselves.
-
-    `words` holds words that the folder knows; any other is shown as "…": a reason never quotes a stranger's text.
-    """
-
-    signal: str
-    start: int
-    end: int
-    words: str
-
-
-@dataclass(frozen=True)
-class _Phrase:
+@dataclass(frozen=True, eq=False)
+class Phrase:
     """`needs` are the words it cannot do without, the first one first. Compiled once, when all of them were first met:
     most phrases of a folder never are, and a process that grades one text must not wait for them."""
 
+    number: int
     signal: str
     source: str
     needs: tuple[frozenset[str], ...]
@@ -96,6 +50,17 @@ class _Phrase:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.source)
+
+
+class _Codes(dict[str, str]):
+    """The characters of the words of one text, each looked up once."""
+
+    def __init__(self, character: Callable[[str], str]) -> None:
+        self._character = character
+
+    def __missing__(self, word: str) -> str:
+        found = self[word] = self._character(word)
+        return found
 
 
 class Lexicon:
@@ -108,24 +73,27 @@ class Lexicon:
         for number, atom in enumerate(dict.fromkeys(atoms)):
             table = self._stems if atom.endswith("*") else self._ends if atom.startswith("*") else self._exact
             table[atom.strip("*")] = chr(FIRST_CODE + number)
-        self._stem_max = max(map(len, self._stems), default=0)
+        self._sorted_exact = sorted(self._exact)
+        self._sorted_stems = sorted(self._stems)
+        self._stems_of: dict[str, list[str]] = {}
+        for stem in sorted(self._stems, key=len, reverse=True):
+            self._stems_of.setdefault(stem[:STEM_LETTERS_MIN], []).append(stem)
         self._classes: dict[str, frozenset[str]] = {}
 
-    def encode(self, words: Sequence[str]) -> str:
-        known: dict[str, str] = {mark: mark for mark in MARKS}
-        return "".join([known.get(word) or known.setdefault(word, self._character(word)) for word in words])
+    def encode(self, words: Iterable[str]) -> str:
+        return "".join(map(_Codes(self._character).__getitem__, words))
 
     def _character(self, word: str) -> str:
-        found = self._exact.get(word)
-        for length in range(min(len(word), self._stem_max), STEM_LETTERS_MIN - 1, -1) if found is None else ():
-            found = self._stems.get(word[:length])
-            if found is not None:
-                return found
-        if found is None:
-            found = next((char for end, char in self._ends.items() if word.endswith(end)), None)
-        if found is None:
-            found = NUMBER if _DIGIT.search(word) else UNKNOWN
-        return found
+        exact = self._exact.get(word)
+        if exact is not None:
+            return exact
+        for stem in self._stems_of.get(word[:STEM_LETTERS_MIN], ()):
+            if word.startswith(stem):
+                return self._stems[stem]
+        for end, char in self._ends.items():
+            if word.endswith(end):
+                return char
+        return mark_of(word) or (UNKNOWN if word.isalpha() else NUMBER)
 
     def class_of(self, atom: str) -> frozenset[str]:
         """Return the characters of all words an atom means: "timbr*" also means the listed word "timbrado"."""
@@ -139,12 +107,17 @@ class Lexicon:
         if atom == NUMBER:
             return frozenset({NUMBER})
         if atom.endswith("*"):
-            tables = (self._exact, self._stems)
-            return frozenset(char for table in tables for word, char in table.items() if word.startswith(plain))
+            exact = {self._exact[word] for word in _beginning(self._sorted_exact, plain)}
+            return frozenset(exact | {self._stems[stem] for stem in _beginning(self._sorted_stems, plain)})
         if atom.startswith("*"):
-            ends = {char for word, char in self._exact.items() if word.endswith(plain)}
-            return frozenset(ends | {self._ends[plain]})
+            exact = {char for word, char in self._exact.items() if word.endswith(plain)}
+            return frozenset(exact | {self._ends[plain]})
         return frozenset({self._exact[plain]})
+
+
+def _beginning(words: Sequence[str], stem: str) -> Sequence[str]:
+    """The words, of a sorted list, that begin so."""
+    return words[bisect_left(words, stem) : bisect_left(words, stem + AFTER_Z)]
 
 
 class PhraseBook:
@@ -157,26 +130,29 @@ class PhraseBook:
         self._lexicon = Lexicon(
             self._atoms(entry for group in (lists, phrases) for each in group.values() for entry in each)
         )
-        self._phrases = [self._compile(signal, phrase) for signal, several in phrases.items() for phrase in several]
+        self._phrases = [
+            self._compile(number, signal, phrase)
+            for number, (signal, phrase) in enumerate(
+                (name, one) for name, several in phrases.items() for one in several
+            )
+        ]
+        self._by_word: dict[str, list[Phrase]] = {}
+        for phrase in self._phrases:
+            for char in min(phrase.needs, key=len):
+                self._by_word.setdefault(char, []).append(phrase)
 
-    def encode(self, words: Sequence[str]) -> str:
-        """Return the words as a string with one character each, for `find`."""
+    def encode(self, words: Iterable[str]) -> str:
+        """Return the words as a string with one character each."""
         return self._lexicon.encode(words)
 
-    def find(self, encoded: str, words: Sequence[str], signals: frozenset[str]) -> list[Hit]:
-        """Return every place where a phrase of these signals stands, in the order of the text."""
-        places: dict[str, list[int]] = {}
-        for place, char in enumerate(encoded):
-            if char == NUMBER or ord(char) >= FIRST_CODE:
-                places.setdefault(char, []).append(place)
-        present = places.keys()
-        hits = [
-            Hit(phrase.signal, *match.span(), _quote(encoded, words, *match.span()))
-            for phrase in self._phrases
-            if phrase.signal in signals and not any(need.isdisjoint(present) for need in phrase.needs)
-            for match in _matches(phrase, encoded, places)
-        ]
-        return sorted(hits, key=lambda hit: (hit.start, -hit.end))
+    def candidates(self, present: Set[str]) -> Mapping[str, Sequence[Phrase]]:
+        """Return, for each signal, the phrases all of whose words are among the characters `present`."""
+        near = {phrase for char in present for phrase in self._by_word.get(char, ())}
+        found: defaultdict[str, list[Phrase]] = defaultdict(list)
+        for phrase in sorted(near, key=attrgetter("number")):
+            if not any(map(present.isdisjoint, phrase.needs)):
+                found[phrase.signal].append(phrase)
+        return found
 
     def _atoms(self, entries: Iterable[str]) -> Iterator[str]:
         for entry in entries:
@@ -185,13 +161,15 @@ class PhraseBook:
                     if atom not in GAPS and atom not in (START, NUMBER) and not atom.startswith("@"):
                         yield atom
 
-    def _compile(self, signal: str, phrase: str) -> _Phrase:
+    def _compile(self, number: int, signal: str, phrase: str) -> Phrase:
         items = phrase.split()
         try:
+            if items[0].endswith("?") or items[0] in GAPS:
+                raise KeyError("it begins with what may be missing")
             pattern = "".join(self._item(item, LIST_DEPTH_MAX) for item in items)
             firm = [item for item in items if item not in GAPS and item != START and not item.endswith("?")]
             needs = tuple(self._firsts(item, LIST_DEPTH_MAX) for item in firm)
-            return _Phrase(signal, pattern, needs)
+            return Phrase(number, signal, pattern, needs)
         except (KeyError, IndexError, RecursionError) as mistake:
             raise ValueError(f"{signal}: {phrase!r}: cannot be understood: {mistake}") from mistake
 
@@ -264,16 +242,3 @@ def _class(chars: frozenset[str]) -> str:
         else:
             ranges.append([code, code])
     return "[" + "".join(chr(a) if a == b else f"{chr(a)}-{chr(b)}" for a, b in ranges) + "]"
-
-
-def _matches(phrase: _Phrase, encoded: str, places: Mapping[str, list[int]]) -> Iterator[re.Match[str]]:
-    for char in phrase.needs[0] & places.keys():
-        for place in places[char]:
-            match = phrase.pattern.match(encoded, place)
-            if match:
-                yield match
-
-
-def _quote(encoded: str, words: Sequence[str], start: int, end: int) -> str:
-    shown = [words[place] if encoded[place] not in (UNKNOWN, NUMBER) else "…" for place in range(start, end)]
-    return re.sub(r"…( …)+", "…", " ".join(shown))

@@ -4,7 +4,8 @@ Promises and bounds: only the subject's first SUBJECT_MAX and the body's first T
 for help says it there. The folders are plain data, so a language more is a folder more.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 from desk.base.errors import TemplateBroken
 from desk.base.grade import Grade
 from desk.base.languages import languages, load_toml
-from desk.base.names import LANGUAGE_UNKNOWN
+from desk.base.names import LANGUAGE_UNKNOWN, Severity
 from desk.triage.grading import LIKELIER, RULES, Rule, Signal, decide
-from desk.triage.phrases import MARKS, QUESTION_END, SENTENCE_END, UNKNOWN, Hit, PhraseBook, words_of
+from desk.triage.phrases import PhraseBook
+from desk.triage.text import Hit, Text
+from desk.triage.words import QUESTION_END, SENTENCE_END, words_of
 
 FILE = "triage.toml"
 CAREFUL = "careful"
@@ -26,9 +29,11 @@ REASONS_MAX = 6
 HYPOTHESIS_WORDS_MAX = 25
 # Words of function that make a language certain; fewer leave doubt.
 LANGUAGE_WORDS_MIN = 1
+# One word of a neighbour language outweighs two that both share.
+NEIGHBOUR_WEIGHT = 2
 
-MASKS = frozenset({Signal.ELSEWHERE, Signal.DENIED, Signal.HYPOTHETICAL, Signal.SOLVED, Signal.CONTRAST})
-OTHERS = frozenset(Signal) - MASKS
+# What a text denies, supposes or tells of another system or of the past is no report of now.
+MASKS = (Signal.ELSEWHERE, Signal.DENIED, Signal.HYPOTHETICAL, Signal.SOLVED)
 # Signals that change a grade and are therefore named beside the one that decided.
 QUALIFIERS = (
     Signal.EVERYBODY,
@@ -52,9 +57,39 @@ class Language:
     words: frozenset[str]
     against: frozenset[str]
 
-    def score(self, words: Collection[str]) -> int:
+    def score(self, counts: Mapping[str, int]) -> int:
         """How much of a text speaks for this language; negative when a neighbour's words outweigh its own."""
-        return sum((word in self.words) - 2 * (word in self.against) for word in words)
+        mine = sum(counts[word] for word in self.words & counts.keys())
+        return mine - NEIGHBOUR_WEIGHT * sum(counts[word] for word in self.against & counts.keys())
+
+
+class Reading:
+    """A text as one language reads it: which signals it gives. Each is looked for when it is asked for, once."""
+
+    def __init__(self, language: Language, words: Sequence[str]) -> None:
+        self.language = language
+        self._whole = Text(language.book, words, language.book.encode(words))
+        masks = [hit for signal in MASKS for hit in self._whole.find(signal)]
+        self._text = self._whole.without(_spans(self._whole, masks))
+        self._found: dict[str, Hit | None] = {str(signal): None for signal in MASKS}
+        self._found |= {mask.signal: mask for mask in reversed(masks)}
+
+    def hit(self, signal: Signal) -> Hit | None:
+        """Return where the signal stands; None when the text does not give it."""
+        if signal not in self._found:
+            self._found[signal] = next(self._hits(signal), None)
+        return self._found[signal]
+
+    def sentence(self, name: str, hit: Hit | None) -> str:
+        """Return the folder's reason of this name, with the words that gave it."""
+        reason = self.language.reasons[name]
+        return f"{reason}: «{self._whole.quote(hit)}»." if hit else f"{reason}."
+
+    def _hits(self, signal: Signal) -> Iterator[Hit]:
+        for hit in self._text.find(signal):
+            # In "del portal la opción no abre" the option is at fault, not the portal.
+            if signal != Signal.CORE_DOWN or not self._text.is_within(Signal.FEATURE_FAULT, hit):
+                yield hit
 
 
 def read_language(code: str, table: Mapping[str, Any]) -> Language:
@@ -93,66 +128,36 @@ class Triage:
         """Return severity, language, confidence and reasons of a report; `body` holds the new words only."""
         words = [*words_of(subject[:SUBJECT_MAX]), SENTENCE_END, *words_of(body[:TEXT_MAX])]
         tongue = self._tongue(words)
-        readings = [(language, _read(language.book, words)) for language in ([tongue] if tongue else self._languages)]
-        hits = {hit.signal: hit for _, several in reversed(readings) for hit in reversed(several)}
-        rule = decide([Signal(signal) for signal in hits])
-        speaker = max(readings, key=lambda reading: len(reading[1]))[0]
+        readings = [Reading(language, words) for language in ([tongue] if tongue else self._languages)]
+        rule = decide(lambda signal: any(reading.hit(signal) for reading in readings))
         return Grade(
             severity=self._likelier.get(rule.name, rule.severity),
             language=tongue.code if tongue else LANGUAGE_UNKNOWN,
             confidence=rule.confidence,
-            reasons=_reasons(speaker, rule, hits),
+            reasons=_reasons(readings, rule),
         )
 
     def _tongue(self, words: Sequence[str]) -> Language | None:
         """The language most words speak for; None when none is heard or two are heard equally."""
-        scores = sorted(((language.score(words), language) for language in self._languages), key=lambda pair: -pair[0])
+        counts = Counter(words)
+        scores = sorted(((language.score(counts), language) for language in self._languages), key=lambda pair: -pair[0])
         best, language = scores[0]
         if best < LANGUAGE_WORDS_MIN or (len(scores) > 1 and scores[1][0] == best):
             return None
         return language
 
 
-def _read(book: PhraseBook, words: Sequence[str]) -> list[Hit]:
-    """All signals of a text, after what is denied, supposed or over has been taken out of it."""
-    encoded = book.encode(words)
-    masks = book.find(encoded, words, MASKS)
-    hits = book.find(_masked(encoded, masks), words, OTHERS)
-    features = [hit for hit in hits if hit.signal == Signal.FEATURE_FAULT]
-    kept = [
-        hit
-        for hit in hits
-        if hit.signal != Signal.CORE_DOWN or not any(_is_nearer(feature, hit) for feature in features)
-    ]
-    return kept + [hit for hit in masks if hit.signal != Signal.CONTRAST]
-
-
-def _is_nearer(feature: Hit, core: Hit) -> bool:
-    """In "del portal la opción no abre" the option is at fault: its phrase lies inside and ends with the other."""
-    return core.start < feature.start < core.end and feature.end == core.end
-
-
-def _masked(encoded: str, masks: Sequence[Hit]) -> str:
-    chars = list(encoded)
+def _spans(text: Text, masks: Sequence[Hit]) -> Iterator[tuple[int, int]]:
+    """The words that say nothing of the present, by what each mask means."""
     for mask in masks:
-        if mask.signal in (Signal.DENIED, Signal.ELSEWHERE):
-            _blank(chars, mask.start, mask.end)
-        elif mask.signal == Signal.HYPOTHETICAL:
-            _blank(chars, mask.start, _sentence_end(encoded, mask.end))
+        if mask.signal == Signal.HYPOTHETICAL:
+            yield mask.start, _sentence_end(text.encoded, mask.end)
         elif mask.signal == Signal.SOLVED:
-            _blank(chars, 0, mask.end)
-            contrast = next(
-                (other.start for other in masks if other.signal == Signal.CONTRAST and other.start >= mask.end),
-                len(chars),
-            )
-            _blank(chars, mask.end, contrast)
-    return "".join(chars)
-
-
-def _blank(chars: list[str], start: int, end: int) -> None:
-    for place in range(start, end):
-        if chars[place] not in MARKS:
-            chars[place] = UNKNOWN
+            # What was before is over, and what follows too, up to a "but".
+            contrasts = [hit.start for hit in text.find(Signal.CONTRAST) if hit.start >= mask.end]
+            yield 0, min(contrasts, default=len(text.encoded))
+        else:
+            yield mask.start, mask.end
 
 
 def _sentence_end(encoded: str, start: int) -> int:
@@ -160,16 +165,13 @@ def _sentence_end(encoded: str, start: int) -> int:
     return next((place for place in range(start, limit) if encoded[place] in (SENTENCE_END, QUESTION_END)), limit)
 
 
-def _reasons(speaker: Language, rule: Rule, hits: Mapping[str, Hit]) -> tuple[str, ...]:
-    deciding = [next((hits[signal] for signal in one if signal in hits), None) for one in rule.when[:1]]
-    first = _sentence(speaker.reasons[rule.name], deciding[0] if deciding else None)
-    shown = [signal for signal in QUALIFIERS if signal in hits and rule.when]
-    rest = [_sentence(speaker.reasons[signal], hits[signal]) for signal in shown]
-    return (first, *rest)[:REASONS_MAX]
-
-
-def _sentence(reason: str, hit: Hit | None) -> str:
-    return f"{reason}: «{hit.words}»." if hit else f"{reason}."
+def _reasons(readings: Sequence[Reading], rule: Rule) -> tuple[str, ...]:
+    """What decided, then what else was weighed, by the reading that heard it; in doubt by the preferred one."""
+    deciding = ((reading, reading.hit(signal)) for one in rule.when[:1] for signal in one for reading in readings)
+    speaker, hit = next((pair for pair in deciding if pair[1]), (readings[0], None))
+    weighed = QUALIFIERS if rule.severity != Severity.QUESTION else ()
+    rest = [speaker.sentence(signal, other) for signal in weighed if (other := speaker.hit(signal))]
+    return (speaker.sentence(rule.name, hit), *rest)[:REASONS_MAX]
 
 
 def load(mode: str = CAREFUL, override: Path | None = None) -> Triage:
