@@ -21,7 +21,7 @@ from aiohttp import web
 from responders.mail.sender import Sender
 
 from desk.base.clock import Clock
-from desk.base.errors import ListenerBusy
+from desk.base.errors import ListenerBusy, TemplateBroken
 from desk.base.languages import languages, load_toml
 from desk.base.names import Channel
 from desk.base.reading_words import ReadingWords, reading_words
@@ -77,11 +77,23 @@ async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
     log.info("stopped")
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The parts of a standing node, for whoever watches it."""
+
+    commit: Commit
+    claims: Claims
+    ingest: Ingest
+    outbox: Outbox
+    listener: SmtpListener
+    readers: Readers
+    due: Due
+
+
 @asynccontextmanager
-async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[None]:
+async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[Node]:
     """A node that stands while the block runs, and is drained when it ends."""
-    wording = Wording(settings.desk.language, ZoneInfo(settings.desk.timezone), _override(settings))
-    wording.check()
+    wording = checked_wording(settings)
     hostname = socket.getfqdn()
     applied = await migrate(settings.database.url, clock.now(), pooled=settings.database.pooled)
     if applied:
@@ -110,7 +122,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         health = Health(settings, store, clock, listener)
         commit.on_committed(health.note)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(Due(commit, claims).run(), name="due")]
+            due = Due(commit, claims)
+            running = [tasks.create_task(due.run(), name="due")]
             if "intake" in start.roles:
                 running.append(tasks.create_task(ingest.run(), name="ingest"))
             if "responders" in start.roles:
@@ -121,7 +134,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
             health.is_ready = True
             log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
             try:
-                yield
+                yield Node(commit, claims, ingest, outbox, listener, readers, due)
             finally:
                 health.is_ready = False
                 await listener.stop(CLOSING_S)
@@ -155,6 +168,15 @@ async def _serve(settings: Settings, health: Health, start: Start) -> web.AppRun
             "stop the program that holds it, or set another http.port"
         ) from error
     return runner
+
+
+def checked_wording(settings: Settings) -> Wording:
+    """Return the words of this desk. Raises TemplateBroken naming every file that is missing or wrong."""
+    wording = Wording(settings.desk.language, ZoneInfo(settings.desk.timezone), _override(settings))
+    mistakes = wording.check()
+    if mistakes:
+        raise TemplateBroken("\n".join(mistakes))
+    return wording
 
 
 def desk_of(settings: Settings) -> Desk:
