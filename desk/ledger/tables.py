@@ -171,6 +171,7 @@ class MessageRow(Model):
 
     class Meta:
         table = "messages"
+        indexes = (Index(fields=("incident_id",)),)
 
 
 class AttachmentRow(Model):
@@ -190,6 +191,7 @@ class AttachmentRow(Model):
 
     class Meta:
         table = "attachments"
+        indexes = (Index(fields=("message_id",)),)
 
 
 class ParticipantRow(Model):
@@ -332,6 +334,7 @@ class CallRow(Model):
 
     class Meta:
         table = "calls"
+        indexes = (Index(fields=("incident_id",)),)
 
 
 class TurnRow(Model):
@@ -355,7 +358,7 @@ class HeldRow(Model):
     id = fields.BigIntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
     reason = fields.CharField(max_length=32)
-    kind = fields.CharField(max_length=16)
+    kind = fields.CharField(max_length=32)
     sender = fields.CharField(max_length=320)
     recipients = fields.TextField()
     subject = fields.TextField()

@@ -337,6 +337,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "calls",
                 "app": "desk",
+                "indexes": [Index(fields=["incident_id"])],
                 "pk_attr": "id",
                 "table_description": "A call: the step it stands at, and how it ended.",
             },
@@ -417,6 +418,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "messages",
                 "app": "desk",
+                "indexes": [Index(fields=["incident_id"])],
                 "pk_attr": "id",
                 "table_description": "A message of an incident's conversation, in or out.",
             },
@@ -461,6 +463,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "attachments",
                 "app": "desk",
+                "indexes": [Index(fields=["message_id"])],
                 "pk_attr": "id",
                 "table_description": "An attachment: the span of its encoded part in the raw blob, or a blob of its own.",
             },
@@ -532,7 +535,7 @@ class Migration(migrations.Migration):
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
                 ("reason", fields.CharField(max_length=32)),
-                ("kind", fields.CharField(max_length=16)),
+                ("kind", fields.CharField(max_length=32)),
                 ("sender", fields.CharField(max_length=320)),
                 ("recipients", fields.TextField(unique=False)),
                 ("subject", fields.TextField(unique=False)),
