@@ -73,6 +73,7 @@ class Lexicon:
         for number, atom in enumerate(dict.fromkeys(atoms)):
             table = self._stems if atom.endswith("*") else self._ends if atom.startswith("*") else self._exact
             table[atom.strip("*")] = chr(FIRST_CODE + number)
+        self._endings = tuple(self._ends)
         self._sorted_exact = sorted(self._exact)
         self._sorted_stems = sorted(self._stems)
         self._stems_of: dict[str, list[str]] = {}
@@ -90,10 +91,11 @@ class Lexicon:
         for stem in self._stems_of.get(word[:STEM_LETTERS_MIN], ()):
             if word.startswith(stem):
                 return self._stems[stem]
-        for end, char in self._ends.items():
-            if word.endswith(end):
-                return char
-        return mark_of(word) or (UNKNOWN if word.isalpha() else NUMBER)
+        if not word.isalpha():
+            return mark_of(word) or NUMBER
+        if word.endswith(self._endings):
+            return next(char for end, char in self._ends.items() if word.endswith(end))
+        return UNKNOWN
 
     def class_of(self, atom: str) -> frozenset[str]:
         """Return the characters of all words an atom means: "timbr*" also means the listed word "timbrado"."""

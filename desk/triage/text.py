@@ -32,7 +32,9 @@ class Text:
         self.encoded = encoded
         self._book = book
         self._words = words
-        self._candidates = book.candidates(set(encoded) - _NO_WORDS)
+        self._places_known: dict[str, list[int]] = {}
+        self._present = set(encoded) - _NO_WORDS
+        self._candidates = book.candidates(self._present)
 
     def find(self, signal: str) -> Iterator[Hit]:
         """Yield every place where a phrase of the signal stands, phrase by phrase; taking the first one costs least."""
@@ -65,10 +67,17 @@ class Text:
         return re.sub(r"…( …)+", "…", " ".join(shown))
 
     def _places(self, phrase: Phrase) -> list[int]:
-        found: list[int] = []
-        for char in phrase.needs[0]:
+        firsts = phrase.needs[0] & self._present
+        if len(firsts) == 1:
+            return self._places_of(*firsts)
+        return sorted(place for char in firsts for place in self._places_of(char))
+
+    def _places_of(self, char: str) -> list[int]:
+        found = self._places_known.get(char)
+        if found is None:
+            found = self._places_known[char] = []
             place = self.encoded.find(char)
             while place >= 0:
                 found.append(place)
                 place = self.encoded.find(char, place + 1)
-        return sorted(found)
+        return found

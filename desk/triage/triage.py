@@ -23,7 +23,7 @@ from desk.triage.words import QUESTION_END, SENTENCE_END, words_of
 FILE = "triage.toml"
 CAREFUL = "careful"
 SUBJECT_MAX = 500
-TEXT_MAX = 8_192
+TEXT_MAX = 4_096
 REASONS_MAX = 6
 # Words a hypothesis may run on for when nothing ends the sentence: speech on the phone has no full stops.
 HYPOTHESIS_WORDS_MAX = 25
