@@ -121,7 +121,8 @@ class Ingest:
             except ReaderFailed as failed:
                 log.warning("reader_failed", alone=alone, cause=str(failed))
             else:
-                add("reading and triage", read.cpu_s)
+                add("reading", read.cpu_s - read.triage_s)
+                add("triage", read.triage_s)
                 return read
         return None
 

@@ -59,11 +59,15 @@ _GRADED = frozenset({MessageKind.NEW, MessageKind.FOLLOW_UP, MessageKind.AUTOMAT
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """A mail that was read, its grade (None for a kind that is not graded, or without a grader), the CPU seconds."""
+    """A mail that was read, its grade (None for a kind that is not graded, or without a grader), the CPU seconds.
+
+    `triage_s` is the part of `cpu_s` that went into the grade.
+    """
 
     message: Message
     grade: Grade | None
     cpu_s: float
+    triage_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,11 @@ def read_and_grade(task: ReadTask, words: ReadingWords, classify: Classify | Non
     """Read one mail and grade its new words: what a reader does, and what is done in this process without readers."""
     started = time.thread_time()
     message = read(task.raw, task.parents, task.own, words=words, envelope_from=task.envelope_from)
-    grade = None
+    grade, was_read = None, time.thread_time()
     if classify is not None and message.kind in _GRADED:
         grade = classify(message.subject, message.reply_text, Channel.EMAIL)
-    return ReadResult(message, grade, time.thread_time() - started)
+    ended = time.thread_time()
+    return ReadResult(message, grade, ended - started, ended - was_read)
 
 
 class Readers:
