@@ -34,6 +34,7 @@ class Signal(StrEnum):
     OWN_DATA = "own_data"
     OWN_LOGIN = "own_login"
     OWN_PLACE = "own_place"
+    NOWHERE = "nowhere"
     PROVEN = "proven"
     RETRIED = "retried"
     CAUSE_ASKED = "cause_asked"
@@ -76,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     _rule("loss", Severity.OUTAGE, 0.85, [S.LOSS]),
     _rule("own_data_proven", Severity.DEGRADED, 0.8, [S.OWN_DATA], [S.PROVEN], unless=[S.EVERYBODY]),
     _rule("own_data", Severity.QUESTION, 0.85, [S.OWN_DATA], unless=[S.EVERYBODY, S.PROVEN]),
-    _rule("own_place", Severity.QUESTION, 0.85, [S.OWN_PLACE]),
+    _rule("own_place", Severity.QUESTION, 0.85, [S.OWN_PLACE], unless=[S.NOWHERE]),
     _rule(
         "wrong_result",
         Severity.OUTAGE,

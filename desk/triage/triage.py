@@ -101,13 +101,14 @@ def read_language(code: str, table: Mapping[str, Any]) -> Language:
         if missing:
             raise ValueError(f"no reason for {', '.join(sorted(missing))}")
         tongue = table["language"]
+        words = frozenset(tongue["words"].split())
         return Language(
             code=code,
             order=table["order"],
             book=PhraseBook(table["lists"], signals),
             reasons=dict(table["reasons"]),
-            words=frozenset(tongue["words"].split()),
-            against=frozenset(tongue["against"].split()),
+            words=words,
+            against=frozenset(tongue["against"].split()) - words,
         )
     except (KeyError, ValueError) as mistake:
         raise TemplateBroken(f"{code}/{FILE}: {mistake}") from mistake
