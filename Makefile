@@ -25,7 +25,7 @@ test: dev-environment ## every floor of the tests, quick ones first
 
 bench: dev-environment ## mails answered a second and CPU a stage, beside a bare sink and Postfix
 	@$(PYTHON) -m tools.system_packages
-	@$(BIN)/python -m benchmarks.mix
+	@$(BIN)/python -m benchmarks.bench
 
 mutants: dev-environment ## each guarantee broken on purpose, then mutations of desk/rules
 	@$(PYTHON) -m tools.system_packages

@@ -62,6 +62,12 @@ class PostgresServer:
             shutil.chown(self.folder, SERVER_USER, SERVER_USER)
 
     @property
+    def pid(self) -> int:
+        """The server's main process; the others are its children."""
+        assert self._process, "the server was not started"
+        return self._process.pid
+
+    @property
     def _data(self) -> Path:
         return self.folder / "data"
 
@@ -90,7 +96,7 @@ class PostgresServer:
     def kill(self) -> None:
         """End every process of the server as a power cut would; `start` brings it back on its port."""
         assert self._process, "the server was not started"
-        main = self._process.pid
+        main = self.pid
         children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         for pid in (main, *map(int, children)):
             with suppress(ProcessLookupError):

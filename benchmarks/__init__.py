@@ -1,0 +1,1 @@
+"""Measurements of the whole house from outside; nothing here is shipped."""
