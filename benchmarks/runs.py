@@ -27,7 +27,7 @@ STUCK_S = 20.0
 """Nothing came for this long while something is missing."""
 LOOK_S = 0.05
 IDLE_LOOK_S = 0.01
-IDLE_TIMEOUT_S = 10.0
+IDLE_LOOKS_MAX = 1000
 
 
 @dataclass(slots=True)
@@ -137,8 +137,9 @@ async def _single(mail: Mail, service: Service, relay: Relay) -> float:
     """Send one mail to the quiet service and return the seconds from its 250 to its acknowledgement at the relay."""
     before = await relay.count()
     sending = await send_all(service.port, [mail], connections=1)
-    end = monotonic() + IDLE_TIMEOUT_S
-    while await relay.count() < before + ANSWERS_A_MAIL and monotonic() < end:
+    for _ in range(IDLE_LOOKS_MAX):
+        if await relay.count() >= before + ANSWERS_A_MAIL:
+            break
         await asyncio.sleep(IDLE_LOOK_S)
     return answers_to([mail], await relay.report()).acknowledged[mail.message_id] - sending.last
 
