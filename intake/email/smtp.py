@@ -41,6 +41,9 @@ SESSION_NEW_MAIL_S = 1800.0
 CLOSE_GRACE_S = 5.0
 """What a client gets to read the last reply before its connection is cut."""
 
+AT_ONCE_S = 0.001
+"""Timeout of a session whose time is over: aiosmtpd takes 0 for its default."""
+
 REFUSAL_MAX = 100
 """Refused commands after which a session ends."""
 
@@ -277,14 +280,14 @@ class SmtpSession(SMTP):
     def _close(self) -> None:
         assert self.transport is not None
         self.transport.close()
-        self._reset_timeout(CLOSE_GRACE_S)
+        super()._reset_timeout(CLOSE_GRACE_S)
 
     # Time
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._alive_at = now = self.loop.time()
         left = self._began_at + SESSION_MAX_S - now
-        super()._reset_timeout(max(min(duration or COMMAND_TIMEOUT_S, left), CLOSE_GRACE_S))
+        super()._reset_timeout(max(min(duration or COMMAND_TIMEOUT_S, left), AT_ONCE_S))
 
     def _timeout_cb(self) -> None:
         if self.transport is None:

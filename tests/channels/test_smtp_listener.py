@@ -282,6 +282,18 @@ async def test_an_old_session_begins_no_new_mail(monkeypatch: pytest.MonkeyPatch
         await client.close()
 
 
+async def test_no_stream_of_good_commands_keeps_a_session_beyond_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "SESSION_MAX_S", 0.05)
+    async with open_door() as door:
+        client = await door.knock()
+        await client.greet()
+        async with asyncio.timeout(PATIENCE_S):
+            while (reply := await client.say("NOOP")).startswith("250 "):
+                pass
+        assert reply.startswith("421 4.4.2 ")
+        await until(lambda: not door.listener.sessions)
+
+
 async def test_a_client_of_refused_commands_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "REFUSAL_MAX", 3)
     async with open_door() as door:
