@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop turn until something holds."""
     async with asyncio.timeout(PATIENCE_S):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+        while not holds():
             await asyncio.sleep(0)
 
 
