@@ -3,6 +3,7 @@
 A mail is read with the words of all languages at once: who writes in Spanish may use a mail program in English.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -35,7 +36,9 @@ class ReadingWords:
     from_labels: tuple[str, ...] = ()
     """The label of the first line of a quoted header block ("De", "From"), without the colon."""
     header_labels: tuple[str, ...] = ()
-    """The labels that follow it ("Enviado", "Para", "Asunto"), without the colon."""
+    """The labels that follow it ("Para", "Fecha"), without the colon."""
+    mail_labels: tuple[str, ...] = ()
+    """The labels of it that only mail has ("Asunto", "Enviado"), without the colon."""
     signature_patterns: tuple[str, ...] = ()
     """Lines that a device adds by itself ("Enviado desde mi iPhone")."""
     automatic_subject_patterns: tuple[str, ...] = ()
@@ -77,5 +80,15 @@ def reading_words(*tables: Mapping[str, Any]) -> ReadingWords:
                 raise ValueError(f"{FILE}: {key}: unknown; known are {', '.join(merged)}")
             if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
                 raise ValueError(f"{FILE}: {key}: must be a list of words")
+            if key.endswith("_patterns"):
+                _check_patterns(key, words)
             merged[key].update(dict.fromkeys(words))
     return ReadingWords(**{key: tuple(words) for key, words in merged.items()})
+
+
+def _check_patterns(key: str, patterns: list[str]) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as mistake:
+            raise ValueError(f"{FILE}: {key}: {pattern}: {mistake}") from mistake

@@ -21,7 +21,9 @@ TEXT_MAX = 32 * 1024
 DIAGNOSTIC_MAX = 500
 
 _BLANK = re.compile(rb"\n[ \t\r]*\n")
-_DAEMON = re.compile(r"(?:mailer[-_.]?daemon|postmaster|mail[-_.]?delivery|mdaemon|mail[-_.]?daemon|bounces?)\b", re.I)
+_DAEMON = re.compile(
+    r"(?:mailer[-_.]?daemon|postmaster|mail[-_.]?delivery|mdaemon|mail[-_.]?daemon|mail[-_.]?system|bounces?)\b", re.I
+)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?<![\d.:/-])([45]\d\d)[ -](?=\S)")
 _ADDRESS = re.compile(r"[\w.+=%&'/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -59,15 +61,17 @@ def find_bounce(
     if named:
         failed = tuple(_in_words(box.address, text, words) for box in addresses(named))[:RECIPIENTS_MAX]
         return Bounce(failed, _returned(walked, text), "X-Failed-Recipients")
-    if not (null_sender or _is_daemon(sender)):
+    if not (null_sender or _is_daemon(sender, walked.headers)):
         return None
     if not (begins_with(subject, words.bounce_subject_patterns) or _says_failed(text, words)):
         return None
     return Bounce(_named_in(text, sender, words), _returned(walked, text), f"Subject: {one_line(subject, 80)}")
 
 
-def _is_daemon(sender: Mailbox) -> bool:
-    return bool(_DAEMON.match(sender.address) or _DAEMON.match(sender.name.replace(" ", "-")))
+def _is_daemon(sender: Mailbox, headers: Headers) -> bool:
+    """Tell whether the sender is a mail system; many write a From without an address (`MAILER-DAEMON`, `<>`)."""
+    name = sender.name or header_text(headers.first("from")[:200]).strip('<>" ')
+    return bool(_DAEMON.match(sender.address) or _DAEMON.match(name.replace(" ", "-")))
 
 
 def _says_failed(text: str, words: ReadingWords) -> bool:
@@ -108,7 +112,7 @@ def _recipient(headers: Headers) -> BounceRecipient | None:
     status = _status_of(header_text(headers.first("status")), diagnostic)
     if action in ("delivered", "relayed", "expanded"):
         status = "2.0.0"
-    permanent = action in ("failed", "failure", "") and status[:1] not in ("2", "4")
+    permanent = not action.startswith("delay") and status[:1] not in ("2", "4")
     return BounceRecipient(address, permanent, status, diagnostic)
 
 

@@ -26,6 +26,9 @@ WRONG_SHARE_MAX = 0.01
 UTF8_LONGEST = 4
 """Bytes of the longest character in UTF-8."""
 
+UU_MAX = 4 << 20
+"""Bytes of a uuencoded body that are decoded: it is read line by line."""
+
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 WHITE = b" \t\r\n\v\f"
@@ -188,7 +191,7 @@ def _decode_run(piece: bytes) -> bytes:
 def decode_uu(data: bytes) -> bytes:
     """Return decoded uuencode lines; a line that is damaged is left out."""
     decoded = []
-    for line in data.splitlines():
+    for line in data[:UU_MAX].splitlines():
         if line[:6] == b"begin " or line in (b"end", b"`", b""):
             continue
         try:

@@ -20,7 +20,7 @@ RECIPIENT_FIELDS = ("to", "cc", "delivered-to", "x-original-to")
 KEY_CHUNK = 1 << 20
 """Bytes of a body hashed at a time, so that a key of a big mail needs little memory."""
 
-_MESSAGE_ID = re.compile(r"<([^<>\s]{1,990})>")
+_MESSAGE_ID = re.compile(r"<([^<>\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]{1,990})>")
 _DATE = re.compile(
     r"(\d{1,2})[ -]+([a-z]{3})[a-z]*\.?[ -]+(\d{2,4}),?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([+-]\d{4}|[a-z]{1,4})?",
     re.I,
@@ -109,7 +109,7 @@ def message_ids(headers: Headers, name: str) -> tuple[str, ...]:
     found = [f"<{one}>" for one in _MESSAGE_ID.findall(header_text(value))]
     if len(found) > MESSAGE_IDS_MAX:
         found = [found[0], *found[1 - MESSAGE_IDS_MAX :]]
-    return tuple(decode_header(one.encode(), 1000) for one in found) if not value.isascii() else tuple(found)
+    return tuple(found)
 
 
 def date_of(headers: Headers) -> datetime | None:

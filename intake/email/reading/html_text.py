@@ -9,6 +9,8 @@ HTML_MAX = 512 * 1024
 NODES_MAX = 60_000
 """Nodes of an HTML body that are read."""
 
+TAGS_MAX = 12_000
+"""Tags of an HTML body that are read: the parser takes quadratic time in how deep they nest (100,000: 9 s)."""
 DEPTH_SHOWN_MAX = 20
 """Quotes within quotes that are marked."""
 
@@ -40,7 +42,7 @@ def html_to_text(html: str) -> str:
     # Imported here: half of all mail has a plain text part and never needs it.
     from selectolax.lexbor import LexborHTMLParser, LexborNode  # noqa: PLC0415
 
-    root: LexborNode | None = LexborHTMLParser(html[:HTML_MAX].replace(_QUOTE, "").replace(_UNQUOTE, "")).root
+    root: LexborNode | None = LexborHTMLParser(_bounded(html).replace(_QUOTE, "").replace(_UNQUOTE, "")).root
     if root is None:
         return ""
     pieces: list[str] = []
@@ -70,6 +72,11 @@ def html_to_text(html: str) -> str:
                 _close(node.tag or "", pieces)
         node = node.next if node is not None else None
     return _lines("".join(pieces))
+
+
+def _bounded(html: str) -> str:
+    html = html[:HTML_MAX]
+    return html if html.count("<") <= TAGS_MAX else "<".join(html.split("<", TAGS_MAX)[:-1])
 
 
 def _open(tag: str, pieces: list[str]) -> None:

@@ -179,13 +179,14 @@ class _Reader:
 
     def is_alive(self) -> bool:
         """Tell whether the process is there: one that died without a mail would take the next one down with it."""
-        if not self.pid:
+        if self._socket is None:
             return False
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:  # open, and nothing to say
+            return True
+        except OSError:
             return False
-        return True
 
     async def run(self, task: ReadTask) -> ReadResult:
         """Have a mail read. Raises ReaderFailed, and ends the process, when no result comes back in time."""

@@ -28,6 +28,8 @@ CLOSE_LINES = 3
 _GAP = re.compile(r"\s+")
 _ADDRESS = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{3,255}")
 _WHEN = re.compile(r"\d{1,2}[:.h]\d{2}|\b(?:19|20)\d\d\b|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
+_BRACKETED = re.compile(r"[<\[(](?:mailto:)?[^\s@<>\[\]()]{1,64}@[^\s@<>\[\]()]{3,255}[>\])]")
+_DECORATION = " \t*_\u00a0\r"
 _COLONS = ":\uff1a"
 _RULE = re.compile(r"\s*[-_=*]{5,}\s*\Z")
 _ANY_LABEL = re.compile(r"[ \t*]{0,4}[^\W\d_][\w \-./]{0,20}[ \t]?\*?[ \t]?[:\uff1a]\*?(?=[ \t*\u00a0]|\Z)")
@@ -45,6 +47,7 @@ class _Signs:
     forward_subject: re.Pattern[str] | None
     first_label: re.Pattern[str] | None
     label: re.Pattern[str] | None
+    mail_label: re.Pattern[str] | None
     device: re.Pattern[str] | None
 
 
@@ -67,7 +70,8 @@ def _signs(words: ReadingWords) -> _Signs:
         ),
         made(rf"\s*(?:(?:{prefixes})\s*(?:\[\d+\])?:|\[(?:{prefixes})[:\]])", words.forward_prefixes),
         made(label.format(plain(words.from_labels)), words.from_labels),
-        made(label.format(plain(words.header_labels)), words.header_labels),
+        made(label.format(plain(words.header_labels + words.mail_labels)), words.header_labels + words.mail_labels),
+        made(label.format(plain(words.mail_labels)), words.mail_labels),
         made("|".join(f"(?:{one})" for one in words.signature_patterns), words.signature_patterns),
     )  # fmt: skip
 
@@ -81,6 +85,8 @@ def reply_text(text: str, subject: str, parents: tuple[Parent, ...], words: Read
         cutter.drop_ours(parents)
     cutter.run()
     kept = cutter.kept()
+    if not kept and not parents and not cutter.answers_us:
+        return text.strip("\n")  # a mail passed on without a word of one's own
     return f"{kept}\n{rest}" if rest and not cutter.ended else kept
 
 
@@ -105,7 +111,8 @@ class _Cutter:
         self.forward = forward
         self.keep = [True] * len(lines)
         self.ended = False
-        self.intros: dict[int, int] = {}
+        self.answers_us = False
+        self.intros = self._find_intros()
 
     def kept(self) -> str:
         out: list[str] = []
@@ -144,6 +151,7 @@ class _Cutter:
             if _TELLING.search(line) is None:
                 at = self._untold(at, line)
             elif self.delimiters and self._is_delimiter(line):
+                self.answers_us = True
                 self._end_at(self._above_intro(at))
             elif _QUOTED.match(line):
                 at = self._quoted(at)
@@ -219,28 +227,48 @@ class _Cutter:
         return below
 
     def _intro_end(self, at: int) -> int:
-        """Return the line below an introduction of a quote that begins at `at`, folded or not; 0 when it is none."""
-        known = self.intros.get(at)
-        if known is None:
-            known = self.intros[at] = self._find_intro_end(at)
-        return known
+        """Return the line below an introduction of a quote that begins at `at`; 0 when none does."""
+        return self.intros.get(at, 0)
 
-    def _find_intro_end(self, at: int) -> int:
-        last = min(at + INTRO_LINES_MAX, len(self.lines))
-        for below in range(at, last):
-            line = self.lines[below].rstrip(" \t*_\u00a0")
+    def _find_intros(self) -> dict[int, int]:
+        """Return where introductions of quotes begin and the line below each. They end in a colon, and may be folded."""
+        found = {}
+        for at, line in enumerate(self.lines):
+            if ":" in line[-4:] or "\uff1a" in line[-4:]:
+                end = line.rstrip(_DECORATION)
+                if end and end[-1] in _COLONS and (first := self._intro_begin(at)) is not None:
+                    found[first] = at + 1
+        return found
+
+    def _intro_begin(self, at: int) -> int | None:
+        """Return where the introduction that ends at a line begins; None when it is none.
+
+        In words we know it begins as near as it holds a time; else as near as both time and sender.
+        """
+        joined, nearest, timed = "", None, None
+        for first in range(at, max(-1, at - INTRO_LINES_MAX), -1):
+            line = self.lines[first][:LINE_SEEN_MAX].strip(_DECORATION)
             if not line:
-                return 0
-            if line[-1] in _COLONS:
-                joined = " ".join(one[:LINE_SEEN_MAX].strip(" \t*_\u00a0") for one in self.lines[at : below + 1])
-                known = self.signs.intro is not None and self.signs.intro.match(joined[: 2 * LINE_SEEN_MAX])
-                return below + 1 if known or self._is_foreign_intro(joined, below) else 0
-        return 0
+                break
+            joined = f"{line} {joined}".rstrip()
+            if not self._is_intro(joined, at):
+                continue
+            nearest = first if nearest is None else nearest
+            if _WHEN.search(joined):
+                timed = first if timed is None else timed
+                if _ADDRESS.search(joined) or (self.signs.intro is not None and self.signs.intro.match(joined)):
+                    return first
+        return nearest if timed is None else timed
 
-    def _is_foreign_intro(self, joined: str, at: int) -> bool:
-        """Tell whether a line with a colon at its end introduces a quote in any language: time or sender, then `>`."""
-        if not _WHEN.search(joined) and not _ADDRESS.search(joined):
+    def _is_intro(self, joined: str, at: int) -> bool:
+        """Tell whether joined lines introduce a quote: in words we know, or in any language by time and sender."""
+        sender, when = _ADDRESS.search(joined), _WHEN.search(joined)
+        if not sender and not when:
             return False
+        if self.signs.intro is not None and self.signs.intro.match(joined):
+            return True
+        if when and _BRACKETED.search(joined):
+            return True
         below = self._next_full(at + 1)
         return below < len(self.lines) and _QUOTED.match(self.lines[below][:8]) is not None
 
@@ -261,35 +289,30 @@ class _Cutter:
         return len(self.lines)
 
     def _is_header_block(self, at: int) -> bool:
-        """Tell whether a quoted header block begins here: `De:` with a sender, then fields that only mail has."""
+        """Tell whether a quoted header block begins here: a sender, and fields that only mail has.
+
+        `De: … Para: … Fecha: …` may be anybody's list; with `Asunto:` or `Enviado:` and a time or address it is mail.
+        """
         signs = self.signs
-        if (
-            signs.first_label is None
-            or signs.label is None
-            or not signs.first_label.match(self.lines[at][:LINE_SEEN_MAX])
-        ):
-            return self._is_foreign_block(at)
-        seen, known = self.lines[at][:LINE_SEEN_MAX], 0
-        for line in self.lines[at + 1 : at + 1 + HEADER_LINES_MAX]:
-            if line.strip() and signs.label.match(line[:LINE_SEEN_MAX]):
+        if signs.first_label is None or signs.label is None or signs.mail_label is None:
+            return False
+        seen, sender, mail, known = "", False, False, 0
+        for line in (line[:LINE_SEEN_MAX] for line in self.lines[at : at + HEADER_LINES_MAX]):
+            is_sender = signs.first_label.match(line) is not None
+            is_label = is_sender or signs.label.match(line) is not None
+            if not known and not is_label:
+                return self._is_foreign_block(at)
+            if is_label:
                 known += 1
-                seen += " " + line[:LINE_SEEN_MAX]
-            elif line.strip() and known >= CLOSE_LINES:
+                sender, mail = sender or is_sender, mail or signs.mail_label.match(line) is not None
+                seen += f" {line}"
+            elif not line.strip() and known >= CLOSE_LINES:
                 break
-        return known >= 2 and (_WHEN.search(seen) is not None or _ADDRESS.search(seen) is not None)  # noqa: PLR2004
+        return sender and mail and known >= CLOSE_LINES and bool(_WHEN.search(seen) or _ADDRESS.search(seen))
 
     def _is_foreign_block(self, at: int) -> bool:
-        """Tell the same in any language: below a rule, four labelled lines among which an address and a time stand."""
-        above = at - 1
-        while above >= 0 and at - above <= CLOSE_LINES and not self.lines[above].strip():
-            above -= 1
-        if above < 0 or not _RULE.match(self.lines[above][:LINE_SEEN_MAX]):
+        """Tell the same in any language: a bracketed address first, a time next, then one more labelled line."""
+        block = [line[:LINE_SEEN_MAX] for line in self.lines[at : at + CLOSE_LINES]]
+        if len(block) < CLOSE_LINES or not all(_ANY_LABEL.match(line) for line in block):
             return False
-        block = [line[:LINE_SEEN_MAX] for line in self.lines[at : at + 5]]
-        labelled = [line for line in block if _ANY_LABEL.match(line)]
-        joined = " ".join(labelled)
-        return (
-            len(labelled) >= CLOSE_LINES
-            and bool(_WHEN.search(joined))
-            and bool(_ADDRESS.search(joined) or len(labelled) > CLOSE_LINES)
-        )
+        return _BRACKETED.search(block[0]) is not None and _WHEN.search(block[1]) is not None

@@ -1,0 +1,1 @@
+"""Mails kept as they came, and what reading makes of them."""
