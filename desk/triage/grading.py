@@ -112,10 +112,10 @@ RULES: tuple[Rule, ...] = (
     _rule("elsewhere", Severity.QUESTION, 0.8, [S.ELSEWHERE]),
     _rule("hypothetical", Severity.QUESTION, 0.8, [S.HYPOTHETICAL]),
     _rule("solved", Severity.QUESTION, 0.8, [S.SOLVED]),
-    _rule("denied", Severity.QUESTION, 0.7, [S.DENIED]),
     _rule("complaint", Severity.QUESTION, 0.8, [S.COMPLAINT]),
     _rule("routine", Severity.QUESTION, 0.8, [S.ROUTINE]),
     _rule("asking", Severity.QUESTION, 0.8, [S.ASKING]),
+    _rule("denied", Severity.QUESTION, 0.7, [S.DENIED]),
     _rule("nothing_broken", Severity.QUESTION, 0.5),
 )
 

@@ -6,7 +6,7 @@ phrases all of whose words occur in the text are tried, and only where their fir
 
 How a phrase is written (templates/<language>/triage.toml):
 
-    word        this word, folded          stem*    every word that begins so       *end     every word that ends so
+    word        this word, folded          stem*    every word that begins so       *end     every longer one ending so
     a|b+c|@list one of these; b+c is "b c" @list    an entry of that list (entries are phrases themselves)
     ..          up to three words between, without a comma         ...     up to eight, inside a sentence
     item?       this item or nothing (never the first one)          ^       the beginning of a sentence
@@ -112,7 +112,7 @@ class Lexicon:
             exact = {self._exact[word] for word in _beginning(self._sorted_exact, plain)}
             return frozenset(exact | {self._stems[stem] for stem in _beginning(self._sorted_stems, plain)})
         if atom.startswith("*"):
-            exact = {char for word, char in self._exact.items() if word.endswith(plain)}
+            exact = {char for word, char in self._exact.items() if word.endswith(plain) and word != plain}
             return frozenset(exact | {self._ends[plain]})
         return frozenset({self._exact[plain]})
 
