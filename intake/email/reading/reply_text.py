@@ -231,7 +231,7 @@ class _Cutter:
         return self.intros.get(at, 0)
 
     def _find_intros(self) -> dict[int, int]:
-        """Return where introductions of quotes begin and the line below each. They end in a colon, and may be folded."""
+        """Return where introductions of quotes begin and the line below each. They end in a colon, folded or not."""
         found = {}
         for at, line in enumerate(self.lines):
             if ":" in line[-4:] or "\uff1a" in line[-4:]:
