@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 from desk.base.message import Attachment, Mailbox, Message, Parent
 from desk.base.names import MessageKind
@@ -34,11 +35,15 @@ TEXT_MAX = 256 * 1024
 ATTACHMENTS_MAX = 200
 """Attachments of one mail that are listed."""
 DEFECTS_MAX = 20
+FROM_FIELDS_MAX = 5
+"""From fields that are read; one is allowed."""
 
 _ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
+_SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _UU = ("x-uuencode", "uuencode", "x-uue", "uue")
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n(?=[!-`])")
 _UU_END = re.compile(rb"(?m)^end[ \t]*\r?(?:\n|\Z)")
+_PERSONS = (MessageKind.NEW, MessageKind.FOLLOW_UP)
 _NO_MAILBOX = Mailbox("", "")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}\Z")
 
@@ -61,39 +66,68 @@ def read(
     content = _Content(walked, list(walked.defects))
     content.gather()
     text = content.text()
-    senders = addresses(headers.first("from"), ADDRESS_HEADER_MAX)
-    sender = senders[0] if senders else _NO_MAILBOX
-    subject = decode_header(headers.first("subject"), SUBJECT_MAX)
-    known_id = message_id(headers)
+    named = _named(headers, content.defects)
     null_sender = _is_null(envelope_from, headers)
-    bounce = find_bounce(walked, sender, subject, text, null_sender=null_sender, words=words)
-    verdict = who_wrote(headers, sender, subject, own=own, envelope_from=envelope_from, words=words)
-    answers = message_ids(headers, "in-reply-to"), message_ids(headers, "references")
-    is_reply = bool(parents or answers[0] or answers[1])
-    empty = not text.strip() and not content.attachments and not subject
-    kind, reason = _kind(bounce, verdict, sender, empty=empty, is_reply=is_reply)
-    _note_senders(headers, senders, content.defects)
+    bounce = find_bounce(walked, named.sender, named.subject, text, null_sender=null_sender, words=words)
+    verdict = who_wrote(headers, named.sender, named.subject, own=own, envelope_from=envelope_from, words=words)
+    is_reply = bool(parents or named.in_reply_to or named.references)
+    empty = not text.strip() and not content.attachments and not named.subject
+    kind, reason = _kind(bounce, verdict, named.sender, empty=empty, is_reply=is_reply)
     return Message(
-        message_id=known_id,
-        sender=sender,
-        senders=senders,
+        message_id=named.message_id,
+        sender=named.sender,
+        senders=named.senders,
         reply_to=addresses(headers.first("reply-to"), ADDRESS_HEADER_MAX),
         to=_all(headers, "to"),
         cc=_all(headers, "cc"),
-        subject=subject,
+        subject=named.subject,
         date=date_of(headers),
-        in_reply_to=answers[0],
-        references=answers[1],
+        in_reply_to=named.in_reply_to,
+        references=named.references,
         kind=kind,
         reason=reason,
-        may_auto_reply=kind in (MessageKind.NEW, MessageKind.FOLLOW_UP) and len(senders) == 1,
+        may_auto_reply=kind in _PERSONS and len(named.senders) == 1,
         text=text,
-        reply_text=reply_text(text, subject, parents, words) if kind is not MessageKind.BOUNCE else text,
+        reply_text=text if bounce else reply_text(text, named.subject, parents, words),
         attachments=tuple(content.attachments),
         bounce=bounce.recipients if bounce else (),
         returned_message_ids=bounce.returned if bounce else (),
         defects=tuple(dict.fromkeys(content.defects))[:DEFECTS_MAX],
-        digest=content.digest(identity(headers, known_id, sender.address), text),
+        digest=content.digest(identity(headers, named.message_id, named.sender.address), text),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the header block alone says of a mail."""
+
+    message_id: str
+    senders: tuple[Mailbox, ...]
+    subject: str
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+
+    @property
+    def sender(self) -> Mailbox:
+        return self.senders[0] if self.senders else _NO_MAILBOX
+
+
+def _named(headers: Headers, defects: list[str]) -> _Named:
+    """Return what the header block says; what is wrong with From goes to the defects."""
+    fields = list(islice(headers.all("from"), FROM_FIELDS_MAX))
+    senders = tuple(dict.fromkeys(box for value in fields for box in addresses(value, ADDRESS_HEADER_MAX)))
+    if len(senders) > 1:
+        defects.append("several addresses in From")
+    if len(fields) > 1:
+        defects.append("several From fields")
+    if any(len(value) > ADDRESS_HEADER_MAX for value in fields):
+        defects.append("From too long")
+    return _Named(
+        message_id=message_id(headers),
+        senders=senders,
+        subject=decode_header(headers.first("subject"), SUBJECT_MAX),
+        in_reply_to=message_ids(headers, "in-reply-to"),
+        references=message_ids(headers, "references"),
     )
 
 
@@ -126,15 +160,6 @@ def _kind(
     )
 
 
-def _note_senders(headers: Headers, senders: tuple[Mailbox, ...], defects: list[str]) -> None:
-    if len(senders) > 1:
-        defects.append("several addresses in From")
-    if sum(1 for _ in headers.all("from")) > 1:
-        defects.append("several From fields")
-    if len(headers.first("from")) > ADDRESS_HEADER_MAX:
-        defects.append("From too long")
-
-
 @dataclass(slots=True)
 class _Content:
     """The leaves of a mail, told apart into text and attachments."""
@@ -151,6 +176,8 @@ class _Content:
             encoding = encoding_of(part.headers)
             if encoding not in _ENCODINGS and encoding not in _UU:
                 self.defects.append(f"unknown transfer encoding {one_line(encoding, 40)}")
+            if part.type in _SIGNATURES and part.within("multipart/signed") is part.parent:
+                continue
             if self._is_text(part):
                 self.texts.append(part)
             elif len(self.attachments) < ATTACHMENTS_MAX:
