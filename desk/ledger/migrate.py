@@ -7,13 +7,14 @@ SQL is used. Raises StoreAway when the database cannot be reached.
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from tortoise import Tortoise, connections
 from tortoise.migrations.executor import MigrationExecutor
 
 from desk.base.errors import StoreAway
-from desk.ledger import postgres, sqlite
+from desk.ledger import migrations, postgres, sqlite
 
 APP = "desk"
 RECORD = "tortoise_migrations"
@@ -23,6 +24,8 @@ CREATE_RECORD = (
     '("id" {serial}, "app" VARCHAR(255) NOT NULL, "name" VARCHAR(255) NOT NULL, '
     '"applied_at" {instant} NOT NULL, UNIQUE ("app", "name"))'
 )
+APPLIED = f'SELECT "name" FROM "{RECORD}" WHERE "app" = \'{APP}\''
+"""What was applied to a database; fails where nothing ever was."""
 Script = list[tuple[str, list[str]]]
 
 
@@ -42,17 +45,31 @@ def tortoise_config(url: str) -> dict[str, Any]:
     }
 
 
+def names() -> list[str]:
+    """Return the names of all migrations there are, in order."""
+    return sorted(module.name for module in iter_modules(migrations.__path__))
+
+
 async def scripts(url: str) -> Script:
     """Return every migration's name and statements in order, in the engine's dialect; touches no database."""
     config = tortoise_config(url)
     await Tortoise.init(config=config)
     try:
         executor = MigrationExecutor(connections.get("default"), config["apps"])
+        unasked: Any = _Unasked()
+        executor.loader.recorder = unasked  # its own would open the database
         await executor.loader.build_graph()
         names = sorted(key.name for key in executor.loader.graph.nodes)
         return [(name, _statements(await executor.collect_sql(APP, name))) for name in names]
     finally:
         await Tortoise.close_connections()
+
+
+class _Unasked:
+    """A recorder that knows of nothing applied, so that making SQL needs no connection."""
+
+    async def applied_migrations(self) -> list[Any]:
+        return []
 
 
 def _statements(collected: list[str]) -> list[str]:
