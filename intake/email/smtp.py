@@ -41,9 +41,6 @@ SESSION_NEW_MAIL_S = 1800.0
 CLOSE_GRACE_S = 5.0
 """What a client gets to read the last reply before its connection is cut."""
 
-AT_ONCE_S = 0.001
-"""Timeout of a session whose time is over: aiosmtpd takes 0 for its default."""
-
 REFUSAL_MAX = 100
 """Refused commands after which a session ends."""
 
@@ -287,7 +284,8 @@ class SmtpSession(SMTP):
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._alive_at = now = self.loop.time()
         left = self._began_at + SESSION_MAX_S - now
-        super()._reset_timeout(max(min(duration or COMMAND_TIMEOUT_S, left), AT_ONCE_S))
+        if left > 0:  # else the timer that is set is due, and no command may put it off
+            super()._reset_timeout(min(duration or COMMAND_TIMEOUT_S, left))
 
     def _timeout_cb(self) -> None:
         if self.transport is None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from aiosmtpd.smtp import SMTP
@@ -288,9 +289,10 @@ async def test_no_stream_of_good_commands_keeps_a_session_beyond_its_time(monkey
         client = await door.knock()
         await client.greet()
         async with asyncio.timeout(PATIENCE_S):
-            while (reply := await client.say("NOOP")).startswith("250 "):
-                pass
-        assert reply.startswith("421 4.4.2 ")
+            with suppress(ConnectionError):  # a command that crosses the goodbye makes TCP reset and may swallow it
+                while (reply := await client.say("NOOP")).startswith("250 "):
+                    pass
+                assert reply == "" or reply.startswith("421 4.4.2 ")
         await until(lambda: not door.listener.sessions)
 
 
