@@ -29,8 +29,6 @@ T = TypeVar("T")
 
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 """Raw mail kept in memory between its commit and its reader; beyond it the bytes are read from the ledger again."""
-RENEW_S = 10
-"""How often leases are renewed: a third of LEASE_S."""
 
 
 class Hand(deque[T]):

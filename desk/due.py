@@ -5,27 +5,40 @@ incident's rule does, and its version guard sees that nothing fires twice.
 """
 
 import asyncio
+from typing import Protocol
 
 import structlog
 
 from desk.base.errors import ActLost, StoreAway
-from desk.claims import RENEW_S, Claims
 from desk.commit import Commit
 from desk.ledger import load
+from desk.ledger.statements import LEASE_S
 from desk.verbs.deadlines import FallDue
 
 log = structlog.get_logger()
 
 LOOK_S = 1.0
 """Seconds between two looks."""
+RENEW_S = LEASE_S // 3
+"""How often leases are renewed."""
 WAKING_MAX = 100
 """Incidents woken at one look; the rest are taken at the next."""
+
+
+class Claiming(Protocol):
+    """What `claims` does when its time has come."""
+
+    async def renew(self) -> None: ...
+
+    async def claim_arrivals(self) -> int: ...
+
+    async def claim_owed(self) -> int: ...
 
 
 class Due:
     """The loop that looks for due incidents, owed rows whose time came, and what dead nodes left."""
 
-    def __init__(self, commit: Commit, claims: Claims) -> None:
+    def __init__(self, commit: Commit, claims: Claiming) -> None:
         self._commit = commit
         self._claims = claims
         self._looks = 0

@@ -57,7 +57,7 @@ class Delivered:
 class Carrier(Protocol):
     """A channel's way out. Raises DeliveryLater or DeliveryRefused."""
 
-    async def deliver(self, owed: Owed) -> Delivered: ...
+    def deliver(self, owed: Owed) -> Awaitable[Delivered]: ...
 
 
 class Outbox:

@@ -9,22 +9,21 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
-from responders.mail.sender import Sender
 
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
-from desk.base.languages import languages, load_toml
 from desk.base.names import Channel
-from desk.base.reading_words import ReadingWords, reading_words
+from desk.base.reading_words import load_reading_words
 from desk.claims import Claims
 from desk.commit import Commit
 from desk.due import Due
@@ -34,13 +33,16 @@ from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets
 from desk.rules.desk import Contact, Desk
 from desk.rules.routing import Consultant
+from desk.verbs.reception import Reception
 from desk.verbs.roster import RosterBook, enrol
 from desk.wording.wording import Wording
 from intake.email.ingest import Ingest
-from intake.email.reading.reader import Readers, grade_by_triage
+from intake.email.reading.grading import triage_grader
+from intake.email.reading.reader import Readers
 from intake.email.smtp import SmtpListener
 from responders.mail.carrier import MailCarrier
 from responders.mail.compose import MailIdentity
+from responders.mail.sender import Sender
 from responders.outbox import Outbox
 from ventanilla.health import Health
 from ventanilla.settings import Settings, default_file
@@ -59,11 +61,12 @@ ROLES = ("intake", "responders", "board")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a node is started: its roles, its readers, and web routes that a command adds."""
+    """How a node is started: its roles, its readers, web routes that a command adds, what is called when it is up."""
 
     roles: frozenset[str] = frozenset(ROLES)
     workers: int = 1
     routes: tuple[web.RouteDef, ...] = ()
+    when_ready: Callable[[], None] = lambda: None
 
 
 async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
@@ -108,16 +111,21 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         claims = Claims(commit, settings.retention.raw)
         desk = desk_of(settings)
 
-        readers = Readers(start.workers if "intake" in start.roles else 0, words(), grade_by_triage)
+        readers = Readers(
+            start.workers if "intake" in start.roles else 0,
+            load_reading_words(_override(settings)),
+            partial(triage_grader, settings.triage.mode, _override(settings)),
+        )
         await readers.start()
         closing.push_async_callback(readers.stop)
-        ingest = Ingest(commit, claims, readers, desk, book)
+        ingest = Ingest(claims, readers, Reception(commit, book, desk))
         listener = SmtpListener(settings.smtp, desk.signer.is_desk_address, ingest.accept, hostname)
 
         sender = Sender(settings.relay, hostname)
         closing.push_async_callback(sender.close)
         identity = MailIdentity(settings.desk.address, settings.desk.name)
-        outbox = Outbox(claims, {Channel.EMAIL: MailCarrier(sender, identity, wording)}, clock, Random())
+        carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording)}
+        outbox = Outbox(claims, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
         health = Health(settings, store, clock, listener)
         commit.on_committed(health.note)
@@ -133,6 +141,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
                 await listener.start()
             health.is_ready = True
             log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
+            start.when_ready()
             try:
                 yield Node(commit, claims, ingest, outbox, listener, readers, due)
             finally:
@@ -148,7 +157,7 @@ async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:
     """Wait for the acts of what was accepted and the attempts under way; owed rows that wait stay in the ledger."""
     try:
         async with asyncio.timeout(FINISHING_S):
-            while not ingest.is_idle or not outbox.is_idle:
+            while not ingest.is_idle or not outbox.is_idle:  # noqa: ASYNC110 -- a state of many parts, no event
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         log.warning("stopped_unfinished", attempts=outbox.attempts_under_way)
@@ -218,11 +227,6 @@ def roster_of(settings: Settings) -> tuple[Consultant, ...]:
         )
         for order, one in enumerate(settings.consultants)
     )
-
-
-def words() -> ReadingWords:
-    """Return what reading must know of every language there is."""
-    return reading_words(*(load_toml(language, "reading.toml") for language in languages()))
 
 
 def _override(settings: Settings) -> Path | None:

@@ -14,7 +14,6 @@ from desk.base.names import (
     OwedKind,
     PromiseKind,
     Queue,
-    Role,
     Severity,
     Status,
     Transport,
@@ -211,19 +210,10 @@ def open_load() -> Steps[Mapping[int, int]]:
     return {row[0]: row[1] for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class KnownConsultant:
-    id: int
-    key: str
-    email: str
-    queue: Queue
-    role: Role
-
-
-def consultants() -> Steps[list[KnownConsultant]]:
-    """Load everybody of the roster who has not left."""
-    rows = yield Run("SELECT id, key, email, queue, role FROM consultants WHERE left_at IS NULL ORDER BY position")
-    return [KnownConsultant(r[0], r[1], r[2], Queue(r[3]), Role(r[4])) for r in rows]
+def consultant_ids() -> Steps[dict[str, int]]:
+    """Load the ids of everybody of the roster who has not left, by stable key."""
+    rows = yield Run("SELECT key, id FROM consultants WHERE left_at IS NULL")
+    return {row[0]: row[1] for row in rows}
 
 
 def waking(now: datetime, limit: int) -> Steps[list[int]]:

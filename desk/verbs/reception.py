@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Message
@@ -18,6 +19,8 @@ from desk.rules.mail import MESSAGE_KEY, MailFacts, Thread
 from desk.rules.numbers import number_of
 from desk.rules.routing import Roster
 from desk.verbs.roster import RosterBook
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +107,26 @@ class HoldArrival:
 
     def decide(self, facts: Ids, now: datetime) -> Decision:
         return held.hold_failed(self.arrival, self.explanation, facts, now)
+
+
+class Reception:
+    """Where intake hands a mail in: it looks things up for it, receives it, or holds it."""
+
+    def __init__(self, commit: Commit, book: RosterBook, desk: Desk) -> None:
+        self.desk = desk
+        self._commit = commit
+        self._book = book
+
+    async def look_up(self, steps: Steps[R]) -> R:
+        """Run reading steps. Raises StoreAway."""
+        return await self._commit.store.read(steps)
+
+    async def receive(self, arrival: Arrival, message: Message, grade: Grade, thread: Thread) -> Decision:
+        """Carry a read mail to its decision. Raises StoreAway, ActLost, or what was wrong with this act alone."""
+        return await self._commit.perform(
+            ReceiveMail(self._commit, self._book, self.desk, arrival, message, grade, thread)
+        )
+
+    async def hold(self, arrival: Arrival, explanation: str) -> Decision:
+        """Hold an arrival that no act could be made of. Raises StoreAway."""
+        return await self._commit.perform(HoldArrival(self._commit, arrival, explanation))

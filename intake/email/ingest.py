@@ -16,12 +16,8 @@ from desk.base.message import Arrival, Delivery, Mailbox, Message, Parent
 from desk.base.meter import add, metered
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity
 from desk.claims import Claims
-from desk.commit import Commit
-from desk.ledger.store import Store
 from desk.rules.decision import Decision
-from desk.rules.desk import Desk
-from desk.verbs.reception import HoldArrival, ReceiveMail
-from desk.verbs.roster import RosterBook
+from desk.verbs.reception import Reception
 from intake.email.reading.automatic import OwnMail
 from intake.email.reading.headers import HeaderBlock, arrival_key, header_block
 from intake.email.reading.reader import Readers, ReadResult
@@ -42,14 +38,12 @@ UNGRADED = Grade(Severity.QUESTION, LANGUAGE_UNKNOWN, 0.0, ())
 class Ingest:
     """Takes deliveries in and carries arrivals to their acts."""
 
-    def __init__(self, commit: Commit, claims: Claims, readers: Readers, desk: Desk, book: RosterBook) -> None:
-        self._commit = commit
+    def __init__(self, claims: Claims, readers: Readers, reception: Reception) -> None:
         self._claims = claims
         self._readers = readers
-        self._desk = desk
-        self._book = book
-        self._own = OwnMail(frozenset(a.lower() for a in (desk.signer.address, *desk.signer.aliases)))
-        self._store: Store = commit.store
+        self._reception = reception
+        self._signer = reception.desk.signer
+        self._own = OwnMail(frozenset(a.lower() for a in (self._signer.address, *self._signer.aliases)))
         self._busy = 0
 
     @property
@@ -93,7 +87,7 @@ class Ingest:
     async def _again_or_hold(self, arrival: Arrival, error: Exception) -> None:
         if arrival.attempts >= ATTEMPT_MAX:
             try:
-                await self._commit.perform(HoldArrival(self._commit, arrival, type(error).__name__))
+                await self._reception.hold(arrival, type(error).__name__)
             except StoreAway as away:
                 log.warning("store_away", part="ingest", cause=str(away))
             else:
@@ -104,11 +98,10 @@ class Ingest:
 
     async def _act(self, arrival: Arrival) -> Decision:
         block = header_block(arrival.raw)
-        found = await self._store.read(find(self._desk.signer, arrival.recipients, block))
+        found = await self._reception.look_up(find(self._signer, arrival.recipients, block))
         read = await self._read(arrival, found.parents)
         message, grade = (read.message, read.grade or UNGRADED) if read else (_unreadable(arrival, block), UNGRADED)
-        act = ReceiveMail(self._commit, self._book, self._desk, arrival, message, grade, found.thread)
-        return await self._commit.perform(act)
+        return await self._reception.receive(arrival, message, grade, found.thread)
 
     @metered("hop to a reader")
     async def _read(self, arrival: Arrival, parents: tuple[Parent, ...]) -> ReadResult | None:
