@@ -21,6 +21,8 @@ from benchmarks.cpu import own_seconds, tree_seconds
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.02
+LOG_END = 6000
+"""Characters of the log that are told when something went wrong."""
 CONFIG = """\
 [secrets]
 key = "a key of the benchmark, thirty-two letters or more"
@@ -86,7 +88,8 @@ class Service:
             command = ["-m", "benchmarks.metered_node", str(self._meter), str(self._config)]
             command += ["--profile", self._profile] if self._profile else []
         with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=log, stderr=log)
+            python = (sys.executable, "-X", "faulthandler")  # tells where it stands when it must be ended by SIGABRT
+            self._process = await asyncio.create_subprocess_exec(*python, *command, stdout=log, stderr=log)
         await self._until(lambda: any(event["event"] == "ready" for event in self.events()), START_TIMEOUT_S)
         self.given = next(event["given"] for event in self.events() if event["event"] == "settings_loaded")
 
@@ -99,9 +102,9 @@ class Service:
             try:
                 await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT_S)
             except TimeoutError:
-                self._process.kill()
+                self._process.send_signal(signal.SIGABRT)
                 await self._process.wait()
-        code, end = self._process.returncode, self._log.read_text(errors="replace")[-2000:]
+        code, end = self._process.returncode, self._log.read_text(errors="replace")[-LOG_END:]
         shutil.rmtree(self.folder, ignore_errors=True)
         if code != 0:
             raise ServiceFailed(f"the service ended with {code}: {end}")
@@ -140,7 +143,7 @@ class Service:
         end = loop.time() + within_s
         while not is_so():
             if self._process.returncode is not None or loop.time() > end:
-                raise ServiceFailed(f"the service does not answer: {self._log.read_text(errors='replace')[-2000:]}")
+                raise ServiceFailed(f"the service does not answer: {self._log.read_text(errors='replace')[-LOG_END:]}")
             await asyncio.sleep(POLL_S)
 
 
