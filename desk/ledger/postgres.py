@@ -87,7 +87,7 @@ class PostgresStore:
             raise StoreAway(f"{type(error).__name__}: {error}") from error
 
     async def write(self, steps: Steps[R]) -> R:
-        """Run the steps in one transaction; on return it is committed. Raises StoreAway, also when its fate is unknown."""
+        """Run the steps in one transaction; on return it is committed. Raises StoreAway, even with its fate unknown."""
         async with self._writing:
             try:
                 connection = await self._writing_connection()

@@ -85,10 +85,9 @@ def step_through(connection: sqlite3.Connection, steps: Steps[R]) -> R:
         return result
 
 
-def _is_away(error: sqlite3.Error) -> bool:
-    return isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and any(
-        word in str(error).lower() for word in AWAY
-    )
+def is_away(error: Exception) -> bool:
+    """Tell by its words whether an error of SQLite speaks of the file, and not of the statement."""
+    return any(word in str(error).lower() for word in AWAY)
 
 
 class SqliteStore:
@@ -108,7 +107,7 @@ class SqliteStore:
 
     async def read(self, steps: Steps[R]) -> R:
         """Run reading steps in one hop. Raises StoreAway."""
-        return await self._hop(self._reading, lambda: step_through(self._reader, steps))
+        return await self._hop(self._reading, lambda: self._looked(steps))
 
     async def write(self, steps: Steps[R]) -> R:
         """Run the steps in one transaction, in one hop; on return it is on disk. Raises StoreAway."""
@@ -128,6 +127,14 @@ class SqliteStore:
     async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(pool, metered_thread("write", work))
 
+    def _looked(self, steps: Steps[R]) -> R:
+        try:
+            return step_through(self._reader, steps)
+        except sqlite3.DatabaseError as error:
+            if is_away(error):
+                raise StoreAway(f"{self.path}: {error}") from error
+            raise
+
     def _transaction(self, steps: Steps[R]) -> R:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -135,7 +142,7 @@ class SqliteStore:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            if _is_away(error):
+            if is_away(error):
                 raise StoreAway(f"{self.path}: {error}") from error
             raise
         except BaseException:

@@ -3,6 +3,7 @@
 `read` is for everybody of the desk; `write` is called by `desk.commit` alone.
 """
 
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -41,13 +42,18 @@ async def migrate(url: str, now: datetime, *, pooled: bool = False) -> list[str]
         return await (migrate_postgres(url, now, pooled=pooled) if path is None else migrate_sqlite(path, now))
     except OSError as error:
         raise StoreAway(f"{path}: {error.strerror or error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreAway(f"{path}: {error}") from error
 
 
 async def open_store(url: str, *, pooled: bool = False) -> Store:
     """Open a database that is to date. Raises StoreAway."""
     path = sqlite_path(url)
     if path is not None:
-        return SqliteStore(path)
+        try:
+            return SqliteStore(path)
+        except sqlite3.DatabaseError as error:
+            raise StoreAway(f"{path}: {error}") from error
     store = PostgresStore(url, pooled=pooled)
     await store.read(_alive())
     return store
