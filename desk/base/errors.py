@@ -18,6 +18,10 @@ class StoreAway(VentanillaError):
     public = "Temporarily unable to store mail, please try again later"
 
 
+class NotMigrated(VentanillaError):
+    """The database holds no tables yet, or those of an earlier version; the text says what to do."""
+
+
 class ActLost(VentanillaError):
     """An act lost the race five times in a row."""
 

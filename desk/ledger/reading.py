@@ -1,0 +1,103 @@
+"""Opens a database for reading through Tortoise, beside whatever nodes are at work on it (DESIGN 8).
+
+Promises: nothing can be written by it; what is read within one `snapshot` is of one moment; a database that is away or
+not to date is named as such. Never: makes a file, changes its journal mode, waits for a writer.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from tortoise import connections
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.transactions import in_transaction
+
+from desk.base.errors import NotMigrated, StoreAway
+from desk.ledger import postgres, sqlite
+from desk.ledger.migrate import APPLIED, names, tortoise_config
+from desk.ledger.store import sqlite_path
+
+CONNECTIONS_MAX = 2
+DO = "run `ventanilla migrate`, or start the service"
+ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class _PostgresReader(AsyncpgDBClient):
+    """Opens its pool by the URL itself: Tortoise would not understand all that the store does (sslmode, sockets)."""
+
+    async def create_pool(self, **_: Any) -> asyncpg.Pool:
+        pooled = self.extra["pooled"]
+        return await asyncpg.create_pool(
+            self.extra["url"],
+            min_size=1,
+            max_size=CONNECTIONS_MAX,
+            timeout=postgres.CONNECT_TIMEOUT_S,
+            command_timeout=postgres.COMMAND_TIMEOUT_S,
+            statement_cache_size=0 if pooled else postgres.CACHED_STATEMENTS,
+            server_settings={} if pooled else {"default_transaction_read_only": "on"},
+        )
+
+
+client_class = _PostgresReader
+"""Where Tortoise looks for what an `engine` is."""
+
+
+@asynccontextmanager
+async def opened(url: str, *, pooled: bool = False) -> AsyncIterator[None]:
+    """A block in which the tables can be read. Raises StoreAway, and NotMigrated for one that is not to date."""
+    config = {**tortoise_config(url), "connections": {"default": _connection(url, pooled=pooled)}}
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        await _see_that_it_is_to_date()
+        yield
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncIterator[None]:
+    """A block whose reads are of one moment. Raises StoreAway. Nothing may be waited for in it but the database."""
+    try:
+        async with in_transaction() as connection:
+            if connection.capabilities.dialect == "postgres":
+                await connection.execute_query(ONE_MOMENT)
+            yield
+    except (*postgres.AWAY, DBConnectionError) as error:
+        raise StoreAway(f"{type(error).__name__}: {error}") from error
+    except (OperationalError, sqlite3.DatabaseError) as error:
+        if not sqlite.is_away(error):
+            raise
+        raise StoreAway(str(error)) from error
+
+
+def _connection(url: str, *, pooled: bool) -> dict[str, Any]:
+    path = sqlite_path(url)
+    if path is None:
+        return {"engine": __name__, "credentials": {"url": url, "pooled": pooled}}
+    if not path.is_file():
+        raise NotMigrated(f"{path}: there is no database here yet; {DO}")
+    pragmas = {
+        "busy_timeout": sqlite.BUSY_TIMEOUT_MS,
+        "query_only": "ON",
+        "journal_mode": "as_it_is",  # no mode of this name: SQLite then leaves it, where Tortoise would set WAL
+    }
+    return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": str(path), **pragmas}}
+
+
+async def _see_that_it_is_to_date() -> None:
+    try:
+        async with snapshot():
+            rows = await connections.get("default").execute_query_dict(APPLIED)
+    except OperationalError as error:
+        if not _is_absent(error):
+            raise
+        raise NotMigrated(f"the database holds no tables yet; {DO}") from error
+    missing = sorted(set(names()) - {row["name"] for row in rows})
+    if missing:
+        raise NotMigrated(f"the database is of an earlier version ({missing[0]} is missing); {DO}")
+
+
+def _is_absent(error: OperationalError) -> bool:
+    return isinstance(error.__cause__, asyncpg.UndefinedTableError) or "no such table" in str(error)

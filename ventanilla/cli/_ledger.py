@@ -1,0 +1,55 @@
+"""What the commands that look into the ledger share: how it is opened, and how its absence is told.
+
+Promises: a database that is away or not to date is one sentence that says what, where and what to do. Never: shows the
+password of its URL.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from desk.base.clock import WallClock
+from desk.base.errors import NotMigrated, StoreAway
+
+if TYPE_CHECKING:
+    from desk.views.export import Look
+    from desk.wording.terminal import Terminal
+    from ventanilla.settings import Settings
+
+
+@contextmanager
+def explained(settings: "Settings") -> Iterator[None]:
+    """Say of a database that is away or not to date which it is and what to do. Raises StoreAway, NotMigrated."""
+    from ventanilla.settings import effective
+
+    where = f"database.url {effective(settings)['database.url']}"
+    try:
+        yield
+    except StoreAway as away:
+        raise StoreAway(f"{where}: {_one_line(away)}; start the database, or correct database.url") from away
+    except NotMigrated as old:
+        raise NotMigrated(f"{where}: {_one_line(old)}") from old
+
+
+@asynccontextmanager
+async def opened(settings: "Settings") -> "AsyncIterator[Look]":
+    """The ledger open for reading, seen from the desk's zone and from now. Raises StoreAway, NotMigrated."""
+    from desk.ledger import reading
+    from desk.views.export import Look
+
+    with explained(settings):
+        async with reading.opened(settings.database.url, pooled=settings.database.pooled):
+            yield Look(ZoneInfo(settings.desk.timezone), WallClock().now())
+
+
+def terminal(settings: "Settings") -> "Terminal":
+    """Return the words of the desk's language. Raises TemplateMissing, TemplateBroken."""
+    from desk.wording.terminal import Terminal
+
+    return Terminal(settings.desk.language, Path(settings.desk.templates) if settings.desk.templates else None)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
