@@ -27,7 +27,7 @@ from desk.base.reading_words import load_reading_words
 from desk.claims import Claims
 from desk.commit import Commit
 from desk.due import Due
-from desk.ledger.store import migrate, open_store
+from desk.ledger.store import alone_on, migrate, open_store
 from desk.rules.addresses import AddressMode, Signer
 from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets
@@ -56,14 +56,12 @@ CLOSING_S = 4.0
 FINISHING_S = 4.0
 """Of these: for what was accepted and has no act yet, and for attempts under way."""
 LOOK_S = 0.02
-ROLES = ("intake", "responders", "board")
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a node is started: its roles, its readers, web routes that a command adds, what is called when it is up."""
+    """How a node is started: its readers, web routes that a command adds, what is called when it is up."""
 
-    roles: frozenset[str] = frozenset(ROLES)
     workers: int = 1
     routes: tuple[web.RouteDef, ...] = ()
     when_ready: Callable[[], None] = lambda: None
@@ -102,6 +100,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
     if applied:
         log.info("migrated", migrations=applied)
     async with AsyncExitStack() as closing:
+        closing.enter_context(alone_on(settings.database.url))
         store = await open_store(settings.database.url, pooled=settings.database.pooled)
         closing.push_async_callback(store.close)
         commit = Commit(store, clock, node=secrets.token_hex(8))
@@ -111,11 +110,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         claims = Claims(commit, settings.retention.raw)
         desk = desk_of(settings)
 
-        readers = Readers(
-            start.workers if "intake" in start.roles else 0,
-            load_reading_words(_override(settings)),
-            partial(triage_grader, settings.triage.mode, _override(settings)),
-        )
+        grader = partial(triage_grader, settings.triage.mode, _override(settings))
+        readers = Readers(start.workers, load_reading_words(_override(settings)), grader)
         await readers.start()
         closing.push_async_callback(readers.stop)
         ingest = Ingest(claims, readers, Reception(commit, book, desk))
@@ -129,16 +125,13 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
 
         health = Health(settings, store, clock, listener)
         commit.on_committed(health.note)
+        server = await _serve(settings, health, start)
+        closing.push_async_callback(server.cleanup)
+        if settings.smtp.port:
+            await listener.start()
+        due = Due(commit, claims)
         async with asyncio.TaskGroup() as tasks:
-            due = Due(commit, claims)
-            running = [tasks.create_task(due.run(), name="due")]
-            if "intake" in start.roles:
-                running.append(tasks.create_task(ingest.run(), name="ingest"))
-            if "responders" in start.roles:
-                running.append(tasks.create_task(outbox.run(), name="outbox"))
-            server = await _serve(settings, health, start)
-            if "intake" in start.roles and settings.smtp.port:
-                await listener.start()
+            running = [tasks.create_task(part.run()) for part in (due, ingest, outbox)]
             health.is_ready = True
             log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
             start.when_ready()
@@ -150,7 +143,6 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
                 await _until_idle(ingest, outbox)
                 for task in running:
                     task.cancel()
-                await server.cleanup()
 
 
 async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:

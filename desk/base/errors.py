@@ -22,12 +22,16 @@ class NotMigrated(VentanillaError):
     """The database holds no tables yet, or those of an earlier version; the text says what to do."""
 
 
+class AlreadyRunning(VentanillaError):
+    """Another node has the SQLite file; the text names it and what to do."""
+
+
 class ActLost(VentanillaError):
     """An act lost the race five times in a row."""
 
 
 class DeliveryLater(VentanillaError):
-    """The relay did not take the mail now. `code` is its SMTP reply, 0 when it never answered; `data_sent` tells whether
+    """The relay did not take the mail now. `code` is its reply, 0 when it never answered; `data_sent` tells whether
     the content may have reached it."""
 
     def __init__(self, text: str, *, code: int = 0, data_sent: bool = False, counts: bool = True) -> None:
@@ -71,7 +75,7 @@ class ListenerBusy(VentanillaError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in the configuration: where (file or variable), the dotted key, the value as text, what is allowed."""
+    """One mistake in the configuration: where (file or variable), dotted key, value as text, what is allowed."""
 
     where: str
     key: str

@@ -7,7 +7,7 @@ from desk.base.names import Severity
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """Severity with its reasons (plain sentences in Spanish, first the one that decided), language and confidence 0–1."""
+    """Severity with its reasons (plain sentences, first the one that decided), language and confidence 0–1."""
 
     severity: Severity
     language: str

@@ -8,7 +8,7 @@ from desk.base.names import MessageKind, Transport
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A name and an address as a header gave them, decoded and scrubbed. `address` is lower-cased in its domain only."""
+    """A name and an address as a header gave them, decoded and scrubbed; the domain is in lower case."""
 
     name: str
     address: str
@@ -19,7 +19,7 @@ class Attachment:
     """One attachment, found but not decoded.
 
     `start` and `end` are byte offsets of the part's encoded body in the raw mail; `size` is its decoded size in bytes;
-    `encoding` is the lower-cased Content-Transfer-Encoding ("" when none). `name` is safe: no path, no control characters.
+    `encoding` is the lower-cased Content-Transfer-Encoding ("" when none). `name` is safe: no path, no controls.
     """
 
     name: str

@@ -191,7 +191,7 @@ class HeldReason(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Whose words a mail showed, so whom a plain reply to it goes to (DESIGN 6). One letter: it stands in the address."""
+    """Whose words a mail showed, so whom a plain reply goes to (DESIGN 6). One letter: it stands in the address."""
 
     USER_WORDS = "u"
     COLLEAGUE_WORDS = "c"

@@ -6,6 +6,7 @@ session-level lock, a wait for the network inside a transaction.
 
 import asyncio
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -17,6 +18,7 @@ R = TypeVar("R")
 CONNECT_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 30
 READERS_MAX = 4
+DEFAULT_PORT = 5432
 CACHED_STATEMENTS = 200
 
 AWAY = (
@@ -44,7 +46,15 @@ async def connect(url: str, *, pooled: bool) -> asyncpg.Connection:
             statement_cache_size=0 if pooled else CACHED_STATEMENTS,
         )
     except AWAY as error:
-        raise StoreAway(f"{type(error).__name__}: {error}") from error
+        raise StoreAway(
+            f"database.url: PostgreSQL at {place(url)} cannot be used ({error}); start it, or correct the address"
+        ) from error
+
+
+def place(url: str) -> str:
+    """Return host, port and database of a URL, for messages: never user or password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'the local socket'}:{parts.port or DEFAULT_PORT}{parts.path}"
 
 
 async def step_through(connection: asyncpg.Connection, steps: Steps[R]) -> R:

@@ -5,14 +5,16 @@ set after the file exists, a checkpoint on the writing thread.
 """
 
 import asyncio
+import fcntl
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from desk.base.errors import StoreAway
+from desk.base.errors import AlreadyRunning, StoreAway
 from desk.base.meter import metered_thread
 from desk.ledger.statements import Rows, Run, Steps, for_sqlite
 
@@ -48,6 +50,23 @@ def create_file(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the one node of a file while the block runs; the kernel ends it with the process. Raises AlreadyRunning.
+
+    What another node has in hand a second one would take for a dead one's, and send it again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{path}.node", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise AlreadyRunning(
+                f"database.url: another ventanilla runs on {path}; stop it, or use PostgreSQL for several nodes"
+            ) from taken
+        yield
 
 
 def connect(path: Path) -> sqlite3.Connection:

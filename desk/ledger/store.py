@@ -4,6 +4,8 @@
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -11,7 +13,7 @@ from typing import Protocol, TypeVar
 from desk.base.errors import StoreAway
 from desk.ledger.migrate import migrate_postgres, migrate_sqlite
 from desk.ledger.postgres import PostgresStore
-from desk.ledger.sqlite import SqliteStore
+from desk.ledger.sqlite import SqliteStore, alone
 from desk.ledger.statements import Run, Steps
 
 R = TypeVar("R")
@@ -44,6 +46,14 @@ async def migrate(url: str, now: datetime, *, pooled: bool = False) -> list[str]
         raise StoreAway(f"{path}: {error.strerror or error}") from error
     except sqlite3.DatabaseError as error:
         raise StoreAway(f"{path}: {error}") from error
+
+
+@contextmanager
+def alone_on(url: str) -> Iterator[None]:
+    """Be the one node of a SQLite file while the block runs; PostgreSQL takes any number. Raises AlreadyRunning."""
+    path = sqlite_path(url)
+    with nullcontext() if path is None else alone(path):
+        yield
 
 
 async def open_store(url: str, *, pooled: bool = False) -> Store:

@@ -37,7 +37,7 @@ class CallChange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact on an incident's timeline: who, when, why (guarantee 8). `by`: machine, user, or a consultant's address."""
+    """A fact on an incident's timeline: who, when, why (guarantee 8). `by`: machine, user, or an address."""
 
     incident: int
     kind: EventKind

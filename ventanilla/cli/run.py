@@ -17,7 +17,6 @@ WORKERS_MAX = 64
 def add(commands: "Commands") -> None:
     parser = commands.add_parser("run", help="take mail in, answer it, and watch the promises until SIGTERM")
     arguments(parser)
-    parser.add_argument("--roles", type=_roles, default=None, help="intake,responders,board (default: all)")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,15 +36,14 @@ def run(args: Namespace, settings: "Settings") -> int:
     from desk.base.clock import WallClock
     from desk.base.errors import SettingsInvalid
     from ventanilla.settings import first_start_problems
-    from ventanilla.wiring import ROLES, Start, run_node
+    from ventanilla.wiring import Start, run_node
 
     problems = first_start_problems(settings)
     if problems:
         raise SettingsInvalid(problems)
     clock = WallClock()
     begin_log(settings, clock)
-    roles = frozenset(args.roles or ROLES)
-    asyncio.run(run_node(settings, clock, Start(roles=roles, workers=args.workers)))
+    asyncio.run(run_node(settings, clock, Start(workers=args.workers)))
     return GOOD
 
 
@@ -73,14 +71,6 @@ def begin_log(settings: "Settings", clock: "Clock") -> None:
     )
     for later in later_keys_set(settings):
         log.warning("setting_without_effect", setting=later.key, comes_with=later.comes_with)
-
-
-def _roles(text: str) -> frozenset[str]:
-    known = ("intake", "responders", "board")
-    roles = frozenset(part.strip() for part in text.split(",") if part.strip())
-    if not roles or not roles <= set(known):
-        raise ArgumentTypeError(f"{text!r}: write one or more of {', '.join(known)}, with commas between")
-    return roles
 
 
 def _workers(text: str) -> int:
