@@ -21,7 +21,7 @@ from desk.verbs.reception import Reception
 from intake.email.reading.automatic import OwnMail
 from intake.email.reading.headers import HeaderBlock, arrival_key, header_block
 from intake.email.reading.reader import Readers, ReadResult
-from intake.email.thread import find
+from intake.email.thread import find, of_bounce
 
 log = structlog.get_logger()
 
@@ -101,7 +101,8 @@ class Ingest:
         found = await self._reception.look_up(find(self._signer, arrival.recipients, block))
         read = await self._read(arrival, found.parents)
         message, grade = (read.message, read.grade or UNGRADED) if read else (_unreadable(arrival, block), UNGRADED)
-        return await self._reception.receive(arrival, message, grade, found.thread)
+        thread = of_bounce(self._signer, found.thread, message)
+        return await self._reception.receive(arrival, message, grade, thread)
 
     @metered("hop to a reader")
     async def _read(self, arrival: Arrival, parents: tuple[Parent, ...]) -> ReadResult | None:

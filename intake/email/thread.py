@@ -7,8 +7,8 @@ may join is for the rules.
 
 from dataclasses import dataclass
 
-from desk.base.message import Parent
-from desk.base.names import ThreadBy
+from desk.base.message import Message, Parent
+from desk.base.names import MessageKind, ThreadBy
 from desk.ledger import load
 from desk.ledger.load import KnownMessage
 from desk.ledger.statements import Steps
@@ -50,6 +50,17 @@ def find(signer: Signer, recipients: tuple[str, ...], block: HeaderBlock) -> Ste
     if numbers:
         return Found(Thread(numbers[0], ThreadBy.NUMBER, is_reply=True, is_forged=is_forged), parents)
     return Found(Thread(is_forged=is_forged), parents) if is_forged or parents else NOTHING
+
+
+def of_bounce(signer: Signer, found: Thread, message: Message) -> Thread:
+    """Return the thread of a bounce that came to no bounce address: by the mail of ours that it brings back.
+
+    What names something already, or forges it, stays as it was found.
+    """
+    if message.kind is not MessageKind.BOUNCE or found.incident is not None or found.is_forged:
+        return found
+    incidents = (signer.read_message_id(message_id) for message_id in message.returned_message_ids)
+    return next((Thread(one, ThreadBy.SIGNED_MESSAGE_ID, is_reply=True) for one in incidents if one), found)
 
 
 def _signed(signer: Signer, addresses: tuple[str, ...]) -> SignedAddress | BadSignature | None:
