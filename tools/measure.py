@@ -1,8 +1,8 @@
 # done("house.8"): python -m tools.measure
 """Measures severity and decoding: macro-F1 over graded texts, and the share of mails whose parts are read right.
 
-usage: python -m tools.measure [--cases FOLDER]. FOLDER holds `severity/sample.jsonl` and `corpus/s1.jsonl`; without it a
-folder beside the checkout that holds both is taken, and where there is none our own cases. Exit 1 below the promised figures.
+usage: python -m tools.measure [--cases FOLDER]. FOLDER holds `severity/sample.jsonl` and `corpus/s1.jsonl`; without it
+a folder beside the checkout that holds both is taken, and where there is none our own cases. Exit 1 below the promise.
 """
 
 import argparse
