@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from desk.ledger.save import STATEMENTS, Change, Parameters
-from desk.ledger.statements import Many, Run, Steps, places, utc
+from desk.ledger.statements import Many, Run, Steps, places, storable, utc
 
 
 def write_batch(changes: Sequence[Change], now: datetime) -> Steps[list[bool]]:
@@ -28,7 +28,7 @@ def write_batch(changes: Sequence[Change], now: datetime) -> Steps[list[bool]]:
     for change, is_winner in zip(changes, won, strict=True):
         if is_winner:
             for statement, parameters in change.rows:
-                by_statement[statement].append(parameters)
+                by_statement[statement].append(tuple(map(storable, parameters)))
     for name, sql in STATEMENTS.items():
         if name in by_statement:
             yield Many(sql, by_statement[name])

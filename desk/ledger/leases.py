@@ -43,6 +43,12 @@ def free(claim: Claim, node: str) -> Steps[bool]:
     return bool(rows)
 
 
+def own(claim: Claim, node: str) -> Steps[set[int]]:
+    """Load the ids of what a node holds."""
+    rows = yield Run(f"SELECT id FROM {claim.table} WHERE {claim.condition} AND leased_by = ?", (*claim.values, node))
+    return {row[0] for row in rows}
+
+
 def take(claim: Claim, node: str) -> Steps[list[int]]:
     """Lease what is free to a node and return the ids, CLAIM_MAX at most; rows others are taking are passed over."""
     chosen = (

@@ -194,6 +194,12 @@ def first_mail_to(incident_id: int, address: str) -> Steps[str]:
     return rows[0][0] if rows else ""
 
 
+def is_arrival_done(arrival: int) -> Steps[bool]:
+    """Load whether the act of an arrival was committed."""
+    rows = yield Run("SELECT 1 FROM arrivals WHERE id = ? AND done_at IS NOT NULL", (arrival,))
+    return bool(rows)
+
+
 def owed_incident(owed_id: int) -> Steps[int | None]:
     """Load the incident an owed row is of."""
     rows = yield Run("SELECT incident_id FROM owed WHERE id = ?", (owed_id,))

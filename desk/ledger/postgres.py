@@ -5,13 +5,13 @@ session-level lock, a wait for the network inside a transaction.
 """
 
 import asyncio
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from desk.base.errors import StoreAway
-from desk.ledger.statements import Rows, Run, Steps, for_postgres
+from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_postgres
 
 R = TypeVar("R")
 
@@ -57,11 +57,11 @@ def place(url: str) -> str:
     return f"{parts.hostname or 'the local socket'}:{parts.port or DEFAULT_PORT}{parts.path}"
 
 
-async def step_through(connection: asyncpg.Connection, steps: Steps[R]) -> R:
-    """Run the steps to their end on a connection and return their result."""
+async def step_through(connection: asyncpg.Connection, steps: Steps[R], first: Run | Many | None = None) -> R:
+    """Run the steps, whose `first` statement may have been taken, to their end on a connection; return their result."""
     rows: Rows = []
     try:
-        statement = next(steps)
+        statement = first or next(steps)
         while True:
             if isinstance(statement, Run):
                 rows = await connection.fetch(for_postgres(statement.sql), *statement.parameters)
@@ -89,10 +89,13 @@ class PostgresStore:
 
     async def read(self, steps: Steps[R]) -> R:
         """Run reading steps on one connection. Raises StoreAway."""
+        first, result = begun(steps)
+        if first is None:
+            return cast(R, result)
         try:
             pool = await self._pool()
             async with pool.acquire() as connection:
-                return await step_through(connection, steps)
+                return await step_through(connection, steps, first)
         except AWAY as error:
             raise StoreAway(f"{type(error).__name__}: {error}") from error
 

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from desk.base.errors import AlreadyRunning, StoreAway
 from desk.base.meter import metered_thread
-from desk.ledger.statements import Rows, Run, Steps, for_sqlite
+from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_sqlite
 
 R = TypeVar("R")
 
@@ -86,11 +86,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def step_through(connection: sqlite3.Connection, steps: Steps[R]) -> R:
-    """Run the steps to their end on this thread and return their result."""
+def step_through(connection: sqlite3.Connection, steps: Steps[R], first: Run | Many | None = None) -> R:
+    """Run the steps, whose `first` statement may have been taken, to their end on this thread; return their result."""
     rows: Rows = []
     try:
-        statement = next(steps)
+        statement = first or next(steps)
         while True:
             if isinstance(statement, Run):
                 rows = connection.execute(for_sqlite(statement.sql), tuple(statement.parameters)).fetchall()
@@ -126,7 +126,10 @@ class SqliteStore:
 
     async def read(self, steps: Steps[R]) -> R:
         """Run reading steps in one hop. Raises StoreAway."""
-        return await self._hop(self._reading, lambda: self._looked(steps))
+        first, result = begun(steps)
+        if first is None:
+            return cast(R, result)
+        return await self._hop(self._reading, lambda: self._looked(steps, first))
 
     async def write(self, steps: Steps[R]) -> R:
         """Run the steps in one transaction, in one hop; on return it is on disk. Raises StoreAway."""
@@ -146,9 +149,9 @@ class SqliteStore:
     async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(pool, metered_thread("write", work))
 
-    def _looked(self, steps: Steps[R]) -> R:
+    def _looked(self, steps: Steps[R], first: Run | Many) -> R:
         try:
-            return step_through(self._reader, steps)
+            return step_through(self._reader, steps, first)
         except sqlite3.DatabaseError as error:
             if is_away(error):
                 raise StoreAway(f"{self.path}: {error}") from error

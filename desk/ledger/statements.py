@@ -36,6 +36,14 @@ class Many:
 Steps = Generator[Run | Many, Rows, R]
 
 
+def begun(steps: Steps[R]) -> tuple[Run | Many | None, R | None]:
+    """Return the first statement of steps, or None and their result: steps that ask nothing need no database."""
+    try:
+        return next(steps), None
+    except StopIteration as done:
+        return None, done.value
+
+
 def places(count: int) -> str:
     """Return `?, ?, …` for a list of values."""
     return ", ".join("?" * count)
@@ -45,6 +53,14 @@ def utc(instant: datetime | None) -> datetime | None:
     """Return the instant as it may be stored; any zone but UTC is a programmer's mistake (SQLite compares text)."""
     assert instant is None or instant.tzinfo is UTC, f"not UTC: {instant!r}"
     return instant
+
+
+def storable(value: Any) -> Any:
+    """Return a value that both engines take: in text, NUL (PostgreSQL refuses it, SQLite keeps it) and lone surrogates
+    (both refuse them) are replaced, so that one odd byte of a stranger does not fail an act."""
+    if value.__class__ is not str or (value.isascii() and "\x00" not in value):
+        return value
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=512)
