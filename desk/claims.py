@@ -7,6 +7,7 @@ Never: decides anything about an incident. Claiming by the database is for recov
 import asyncio
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -74,6 +75,9 @@ class Claims:
         self._commit = commit
         self._raw_for = raw_for
         self._bytes_in_hand = 0
+        self._in_hand: dict[str, set[int]] = {"arrivals": set(), "owed": set()}
+        self._missed: dict[str, set[int]] = {"arrivals": set(), "owed": set()}
+        self._doubts = 0
         commit.on_committed(self._hand_on)
 
     # Arrivals
@@ -115,7 +119,12 @@ class Claims:
         if self._bytes_in_hand + len(arrival.raw) > MEMORY_BYTES_MAX:
             arrival = replace(arrival, raw=b"")
         self._bytes_in_hand += len(arrival.raw)
+        self._in_hand["arrivals"].add(arrival.id)
         self.arrivals.put(arrival)
+
+    def let_go(self, arrival: Arrival) -> None:
+        """Note that an arrival has its act."""
+        self._in_hand["arrivals"].discard(arrival.id)
 
     async def take_arrival(self) -> Arrival:
         """Return the next arrival with its bytes, waiting for one. Raises StoreAway when the bytes cannot be had."""
@@ -133,10 +142,13 @@ class Claims:
         """Take arrivals that no living node has in hand; return how many."""
         taken = await self._claim(leases.ARRIVALS)
         if taken:
-            for arrival in await self._commit.store.read(leases.arrivals(taken)):
-                self._take_in_hand(arrival)
+            await self._load_arrivals(taken)
             log.info("arrivals_claimed", count=len(taken))
         return len(taken)
+
+    async def _load_arrivals(self, ids: Sequence[int]) -> None:
+        for arrival in await self._commit.store.read(leases.arrivals(ids)):
+            self._take_in_hand(arrival)
 
     # Owed rows
 
@@ -144,15 +156,22 @@ class Claims:
         now = self._commit.clock.now()
         for owed in decision.owed:
             if (owed.not_before or owed.due_at) <= now:
-                self.owed.put(Waiting(owed, 0, now))
+                self._owe(Waiting(owed, 0, now))
+
+    def _owe(self, waiting: Waiting) -> None:
+        self._in_hand["owed"].add(waiting.owed.id)
+        self.owed.put(waiting)
 
     async def claim_owed(self) -> int:
         """Take owed rows whose time has come and that no living node has in hand; return how many."""
         taken = await self._claim(leases.owed_at(self._commit.clock.now()))
         if taken:
-            for waiting in await self._commit.store.read(leases.owed(taken)):
-                self.owed.put(waiting)
+            await self._load_owed(taken)
         return len(taken)
+
+    async def _load_owed(self, ids: Sequence[int]) -> None:
+        for waiting in await self._commit.store.read(leases.owed(ids)):
+            self._owe(waiting)
 
     async def sent(self, waiting: Waiting, sent: Sent) -> bool:
         """Write that the relay took it, and what was said as a message of the incident; False: another had done so."""
@@ -161,13 +180,13 @@ class Claims:
         rows += [("promise_told", (sent.at, promise)) for promise in sent.promises_told]
         if sent.message is not None:
             rows += message_rows(sent.message, owed.id)
-        return await self._commit.write(Change(tuple(rows), owed=owed.id))
+        return await self._end(Change(tuple(rows), owed=owed.id))
 
     async def later(self, waiting: Waiting, not_before: datetime, reply: str, *, data_sent: bool, counts: bool) -> None:
         """Write that it was not taken now, and when it is tried again."""
         attempts = waiting.attempts + (1 if counts else 0)
         row = ("owed_retry", (attempts, not_before, reply, data_sent, waiting.owed.id))
-        await self._commit.write(Change((row,), owed=waiting.owed.id))
+        await self._end(Change((row,), owed=waiting.owed.id))
 
     async def ended(self, waiting: Waiting, status: OwedStatus, reply: str) -> None:
         """Write that it will never be taken, and hold it for a person."""
@@ -190,7 +209,14 @@ class Claims:
         )
         rows: list[Written] = [("owed_ended", (status, waiting.attempts + 1, reply, owed.id))]
         rows += held_rows(item)
-        await self._commit.write(Change(tuple(rows), owed=owed.id))
+        await self._end(Change(tuple(rows), owed=owed.id))
+
+    async def _end(self, change: Change) -> bool:
+        """Write what came of an attempt; on return the row is in this node's hand no longer."""
+        won = await self._commit.write(change)
+        assert change.owed is not None, "what came of an attempt names its owed row"
+        self._in_hand["owed"].discard(change.owed)
+        return won
 
     def new_message_id(self) -> int:
         """Return a fresh id for a message that goes out."""
@@ -205,6 +231,32 @@ class Claims:
     async def renew(self) -> None:
         """Tell the database that this node still works on what it holds."""
         await self._commit.run(leases.renew(self._commit.node))
+
+    async def recover(self) -> None:
+        """Take up what is leased to this node and nobody here has: a commit that was not heard of. Raises StoreAway.
+
+        A row counts as missed when two calls in a row found it so: one whose commit has just returned is on its way.
+        """
+        doubts = self._commit.doubts
+        if doubts == self._doubts:
+            return
+        arrivals = await self._missing(leases.ARRIVALS)
+        owed = await self._missing(leases.owed_at(self._commit.clock.now()))
+        if arrivals:
+            await self._load_arrivals(arrivals)
+        if owed:
+            await self._load_owed(owed)
+        if arrivals or owed:
+            log.warning("rows_recovered", arrivals=len(arrivals), owed=len(owed))
+        if not any(self._missed.values()):
+            self._doubts = doubts
+
+    async def _missing(self, claim: leases.Claim) -> list[int]:
+        held = await self._commit.store.read(leases.own(claim, self._commit.node))
+        lost = held - self._in_hand[claim.table]
+        again = lost & self._missed[claim.table]
+        self._missed[claim.table] = lost - again
+        return sorted(again)
 
     async def _claim(self, claim: leases.Claim) -> list[int]:
         node = self._commit.node

@@ -133,6 +133,8 @@ class Commit:
         self.clock = clock
         self.node = node
         self.ids = IdBlocks()
+        self.doubts = 0
+        """Writes that ended in StoreAway: they may have been committed all the same."""
         self._lanes = Lanes()
         self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
@@ -182,7 +184,11 @@ class Commit:
 
     async def run(self, steps: Steps[R]) -> R:
         """Run the rows of claims that are taken, not decided: leases. Raises StoreAway."""
-        return await self.store.write(steps)
+        try:
+            return await self.store.write(steps)
+        except StoreAway:
+            self.doubts += 1
+            raise
 
     async def drain(self) -> None:
         """Wait until everything handed in has been written."""
@@ -195,6 +201,7 @@ class Commit:
             try:
                 won = await self._write_one([pending.change for pending in batch])
             except StoreAway as away:
+                self.doubts += 1
                 _fail(batch, away)
             except Exception as error:  # noqa: BLE001 -- a loop head: one bad row must not fail the others
                 log.warning("batch_isolated", size=len(batch), error=repr(error))
@@ -212,6 +219,9 @@ class Commit:
         for pending in batch:
             try:
                 won = await self._write_one([pending.change])
+            except StoreAway as away:
+                self.doubts += 1
+                _fail([pending], away)
             except Exception as error:  # noqa: BLE001 -- handed on to the act that failed alone
                 _fail([pending], error)
             else:

@@ -30,6 +30,8 @@ class Claiming(Protocol):
 
     async def renew(self) -> None: ...
 
+    async def recover(self) -> None: ...
+
     async def claim_arrivals(self) -> int: ...
 
     async def claim_owed(self) -> int: ...
@@ -59,6 +61,7 @@ class Due:
         self._looks += 1
         if self._looks % int(RENEW_S / LOOK_S) == 0 and self._commit.store.engine == "postgres":
             await self._claims.renew()
+        await self._claims.recover()
         await self._claims.claim_arrivals()
         await self._claims.claim_owed()
         for incident in await self._commit.store.read(load.waking(self._commit.clock.now(), WAKING_MAX)):

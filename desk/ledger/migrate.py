@@ -65,6 +65,13 @@ async def scripts(url: str) -> Script:
         await Tortoise.close_connections()
 
 
+async def _missing(url: str, applied: set[str]) -> Script:
+    """Return what is not applied yet. The SQL is made only then: it is a third of a start's CPU time."""
+    if applied.issuperset(names()):
+        return []
+    return [(name, statements) for name, statements in await scripts(url) if name not in applied]
+
+
 class _Unasked:
     """A recorder that knows of nothing applied, so that making SQL needs no connection."""
 
@@ -89,7 +96,6 @@ def _statements(collected: list[str]) -> list[str]:
 
 async def migrate_sqlite(path: Path, now: datetime) -> list[str]:
     """Bring a SQLite file to date and return the names of what was applied."""
-    todo = await scripts(f"sqlite://{path}")
     sqlite.create_file(path)
     connection = sqlite.connect(path)
     try:
@@ -99,7 +105,7 @@ async def migrate_sqlite(path: Path, now: datetime) -> list[str]:
             CREATE_RECORD.format(serial="INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL", instant="TIMESTAMP")
         )
         applied = {name for (name,) in connection.execute(f'SELECT "name" FROM "{RECORD}" WHERE "app" = ?', (APP,))}
-        fresh = [(name, statements) for name, statements in todo if name not in applied]
+        fresh = await _missing(f"sqlite://{path}", applied)
         for name, statements in fresh:
             for statement in statements:
                 connection.execute(statement)
@@ -107,7 +113,7 @@ async def migrate_sqlite(path: Path, now: datetime) -> list[str]:
                 f'INSERT INTO "{RECORD}" ("app", "name", "applied_at") VALUES (?, ?, ?)',
                 (APP, name, now),
             )
-        orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+        orphans = connection.execute("PRAGMA foreign_key_check").fetchall() if fresh else []
         assert not orphans, f"a migration left rows without their parents: {orphans[:3]}"
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
@@ -119,7 +125,6 @@ async def migrate_sqlite(path: Path, now: datetime) -> list[str]:
 
 async def migrate_postgres(url: str, now: datetime, *, pooled: bool) -> list[str]:
     """Bring a PostgreSQL database to date and return the names of what was applied. Nodes take their turn."""
-    todo = await scripts(tortoise_url(url))
     connection = await postgres.connect(url, pooled=pooled)
     try:
         async with connection.transaction():
@@ -129,7 +134,7 @@ async def migrate_postgres(url: str, now: datetime, *, pooled: bool) -> list[str
             )
             rows = await connection.fetch(f'SELECT "name" FROM "{RECORD}" WHERE "app" = $1', APP)
             applied = {row[0] for row in rows}
-            fresh = [(name, statements) for name, statements in todo if name not in applied]
+            fresh = await _missing(tortoise_url(url), applied)
             for name, statements in fresh:
                 for statement in statements:
                     await connection.execute(statement)

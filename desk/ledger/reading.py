@@ -1,13 +1,15 @@
 """Opens a database for reading through Tortoise, beside whatever nodes are at work on it (DESIGN 8).
 
-Promises: nothing can be written by it; what is read within one `snapshot` is of one moment; a database that is away or
-not to date is named as such. Never: makes a file, changes its journal mode, waits for a writer.
+Promises: nothing can be written by it; what one `snapshot` reads is of one moment; whoever is cancelled while reading
+takes no connection along; a database that is away or not to date is named as such. Never: makes a file, changes its
+journal mode, waits for a writer.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from tortoise import connections
@@ -20,6 +22,8 @@ from desk.base.errors import NotMigrated, StoreAway
 from desk.ledger import postgres, sqlite
 from desk.ledger.migrate import APPLIED, names, tortoise_config
 from desk.ledger.store import sqlite_path
+
+R = TypeVar("R")
 
 CONNECTIONS_MAX = 2
 DO = "run `ventanilla migrate`, or start the service"
@@ -46,24 +50,54 @@ client_class = _PostgresReader
 """Where Tortoise looks for what an `engine` is."""
 
 
+class Reader:
+    """Reads an open database. Made by `opened`."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def snapshot(self, read: Callable[[], Awaitable[R]]) -> R:
+        """Return what `read` makes of the tables at one moment. It may wait for nothing but the database.
+
+        Raises StoreAway. It runs as a task of its own: one that were cancelled inside would keep Tortoise's connection
+        for ever.
+        """
+        task = asyncio.create_task(_transaction(read))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def finish(self) -> None:
+        """Wait for the reads that nobody waits for any more."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
 @asynccontextmanager
-async def opened(url: str, *, pooled: bool = False) -> AsyncIterator[None]:
+async def opened(url: str, *, pooled: bool = False) -> AsyncIterator[Reader]:
     """A block in which the tables can be read. Raises StoreAway, and NotMigrated for one that is not to date."""
     config = {**tortoise_config(url), "connections": {"default": _connection(url, pooled=pooled)}}
     async with TortoiseContext() as context:
         await context.init(config=config)
-        await _see_that_it_is_to_date()
-        yield
+        reader = Reader()
+        try:
+            await _see_that_it_is_to_date(reader)
+            yield reader
+        finally:
+            await reader.finish()
 
 
-@asynccontextmanager
-async def snapshot() -> AsyncIterator[None]:
-    """A block whose reads are of one moment. Raises StoreAway. Nothing may be waited for in it but the database."""
+async def _transaction(read: Callable[[], Awaitable[R]]) -> R:
     try:
         async with in_transaction() as connection:
             if connection.capabilities.dialect == "postgres":
                 await connection.execute_query(ONE_MOMENT)
-            yield
+            return await read()
     except (*postgres.AWAY, DBConnectionError) as error:
         raise StoreAway(f"{type(error).__name__}: {error}") from error
     except (OperationalError, sqlite3.DatabaseError) as error:
@@ -86,10 +120,9 @@ def _connection(url: str, *, pooled: bool) -> dict[str, Any]:
     return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": str(path), **pragmas}}
 
 
-async def _see_that_it_is_to_date() -> None:
+async def _see_that_it_is_to_date(reader: Reader) -> None:
     try:
-        async with snapshot():
-            rows = await connections.get("default").execute_query_dict(APPLIED)
+        rows = await reader.snapshot(lambda: connections.get("default").execute_query_dict(APPLIED))
     except OperationalError as error:
         if not _is_absent(error):
             raise

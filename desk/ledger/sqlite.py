@@ -6,11 +6,13 @@ set after the file exists, a checkpoint on the writing thread.
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -122,6 +124,7 @@ class SqliteStore:
         self._writing = ThreadPoolExecutor(1, "ledger-write")
         self._reading = ThreadPoolExecutor(1, "ledger-read")
         self._checking = ThreadPoolExecutor(1, "ledger-checkpoint")
+        self._log = f"{path}-wal"
         self._checkpoint: asyncio.Future[None] | None = None
 
     async def read(self, steps: Steps[R]) -> R:
@@ -177,13 +180,16 @@ class SqliteStore:
             self._writer.execute("ROLLBACK")
 
     def _checkpoint_when_large(self) -> None:
-        wal = Path(f"{self.path}-wal")
         if self._checkpoint is not None and not self._checkpoint.done():
             return
-        size = wal.stat().st_size if wal.exists() else 0
+        try:
+            size = os.stat(self._log).st_size
+        except FileNotFoundError:
+            return
         if size > CHECKPOINT_BYTES:
             mode = "TRUNCATE" if size > TRUNCATE_BYTES else "PASSIVE"
-            self._checkpoint = asyncio.get_running_loop().run_in_executor(self._checking, checkpoint, self.path, mode)
+            work = metered_thread("checkpoint", partial(checkpoint, self.path, mode))
+            self._checkpoint = asyncio.get_running_loop().run_in_executor(self._checking, work)
 
 
 def checkpoint(path: Path, mode: str) -> None:

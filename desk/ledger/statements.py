@@ -58,9 +58,17 @@ def utc(instant: datetime | None) -> datetime | None:
 def storable(value: Any) -> Any:
     """Return a value that both engines take: in text, NUL (PostgreSQL refuses it, SQLite keeps it) and lone surrogates
     (both refuse them) are replaced, so that one odd byte of a stranger does not fail an act."""
-    if value.__class__ is not str or (value.isascii() and "\x00" not in value):
+    if value.__class__ is not str:
         return value
-    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if "\x00" in value:
+        value = value.replace("\x00", "\ufffd")
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
 @lru_cache(maxsize=512)

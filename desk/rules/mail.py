@@ -17,7 +17,7 @@ from desk.rules.routing import Consultant, Roster
 MESSAGE_KEY = b"m"
 ARRIVAL_KEY = b"a"
 """First octets of the two keys of DESIGN 7: one mail's may otherwise be alike."""
-NOTICE_TEXT_MAX = 20_000
+NOTICE_TEXT_MAX = 8_000
 """Characters of the user's words that a notice carries; the whole text stays in the incident."""
 REFERENCES_MAX = 10
 """Message-IDs in our References: the first and the latest (RFC 5322 §3.6.4 sets no bound)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from desk.base.errors import ActLost
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Message
 from desk.base.names import Channel
@@ -122,10 +123,17 @@ class Reception:
         return await self._commit.store.read(steps)
 
     async def receive(self, arrival: Arrival, message: Message, grade: Grade, thread: Thread) -> Decision:
-        """Carry a read mail to its decision. Raises StoreAway, ActLost, or what was wrong with this act alone."""
-        return await self._commit.perform(
-            ReceiveMail(self._commit, self._book, self.desk, arrival, message, grade, thread)
-        )
+        """Carry a read mail to its decision. Raises StoreAway, ActLost, or what was wrong with this act alone.
+
+        Where the act was done before, by a commit that was not heard of or by another node, the decision is empty.
+        """
+        act = ReceiveMail(self._commit, self._book, self.desk, arrival, message, grade, thread)
+        try:
+            return await self._commit.perform(act)
+        except ActLost:
+            if await self.look_up(load.is_arrival_done(arrival.id)):
+                return Decision()
+            raise
 
     async def hold(self, arrival: Arrival, explanation: str) -> Decision:
         """Hold an arrival that no act could be made of. Raises StoreAway."""

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from tortoise.queryset import QuerySet
 
 from desk.base.errors import UnknownNumber
 from desk.base.names import EventKind, PromiseKind, Queue, Status
-from desk.ledger.reading import snapshot
+from desk.ledger.reading import Reader
 from desk.ledger.tables import (
     AssignmentRow,
     AttachmentRow,
@@ -75,38 +76,42 @@ class Chosen:
 ALL = Chosen()
 
 
-async def everything(look: Look, since: datetime | None = None) -> AsyncIterator[Object]:
+async def everything(reader: Reader, look: Look, since: datetime | None = None) -> AsyncIterator[Object]:
     """Yield all there is: incidents by number, then held items, then outgoing rows of no incident. Raises StoreAway."""
-    async for one in incidents(look, Chosen(since=since)):
+    async for one in incidents(reader, look, Chosen(since=since)):
         yield one
-    async for row in _by_batches(_held(since)):
+    async for row in _by_batches(reader, _held(since)):
         yield {"held": _held_object(row, look)}
-    async for row in _by_batches(_loose(since)):
+    async for row in _by_batches(reader, _loose(since)):
         yield {"outgoing": _outgoing(row, look)}
 
 
-async def incidents(look: Look, chosen: Chosen = ALL) -> AsyncIterator[Object]:
+async def incidents(reader: Reader, look: Look, chosen: Chosen = ALL) -> AsyncIterator[Object]:
     """Yield incidents by number, each whole. Raises StoreAway."""
-    last = 0
-    while True:
-        async with snapshot():
-            rows = await wanted(chosen, last).limit(BATCH).values()
-            fresh = await _with_news(rows, chosen.since)
-            objects = await _objects(fresh, look)
+    last: int | None = 0
+    while last is not None:
+        objects, last = await reader.snapshot(partial(_batch, look, chosen, last))
         for one in objects:
             yield one
-        if len(rows) < BATCH:
-            return
-        last = rows[-1]["id"]
 
 
-async def incident(incident_id: int, look: Look) -> Object:
+async def incident(reader: Reader, look: Look, incident_id: int) -> Object:
     """Return one incident whole. Raises UnknownNumber, StoreAway."""
-    async with snapshot():
-        rows = await IncidentRow.filter(id=incident_id).values()
-        if not rows:
-            raise UnknownNumber(f"{number_of(incident_id)}: no incident has this number")
-        return (await _objects(rows, look))[0]
+
+    async def read() -> list[Object]:
+        return await _objects(await IncidentRow.filter(id=incident_id).values(), look)
+
+    found = await reader.snapshot(read)
+    if not found:
+        raise UnknownNumber(f"{number_of(incident_id)}: no incident has this number")
+    return found[0]
+
+
+async def _batch(look: Look, chosen: Chosen, after: int) -> tuple[list[Object], int | None]:
+    """Return the next incidents, and after which id to go on; None at the end."""
+    rows = await wanted(chosen, after).limit(BATCH).values()
+    fresh = await _with_news(rows, chosen.since)
+    return await _objects(fresh, look), rows[-1]["id"] if len(rows) == BATCH else None
 
 
 def wanted(chosen: Chosen, after: int) -> QuerySet[IncidentRow]:
@@ -353,11 +358,11 @@ def _loose(since: datetime | None) -> QuerySet[OwedRow]:
     return query.filter(Q(created_at__gte=since) | Q(sent_at__gte=since))
 
 
-async def _by_batches(query: QuerySet[Any]) -> AsyncIterator[Row]:
+async def _by_batches(reader: Reader, query: QuerySet[Any]) -> AsyncIterator[Row]:
     last = 0
     while True:
-        async with snapshot():
-            rows = await query.filter(id__gt=last).order_by("id").limit(BATCH).values()
+        batch = query.filter(id__gt=last).order_by("id").limit(BATCH)
+        rows: list[Row] = await reader.snapshot(lambda batch=batch: batch.values())  # type: ignore[misc]
         for row in rows:
             yield row
         if len(rows) < BATCH:

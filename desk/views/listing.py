@@ -7,10 +7,11 @@ given and the resolution after it. Never: writes.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from desk.base.names import PromiseKind, Status
-from desk.ledger.reading import snapshot
+from desk.ledger.reading import Reader
 from desk.ledger.tables import AssignmentRow, PromiseRow
 from desk.rules.incident import Promise
 from desk.rules.numbers import number_of
@@ -38,19 +39,20 @@ class Line:
     subject: str
 
 
-async def lines(chosen: Chosen) -> AsyncIterator[Line]:
+async def lines(reader: Reader, chosen: Chosen) -> AsyncIterator[Line]:
     """Yield the chosen incidents by number. Raises StoreAway."""
     assert chosen.since is None, "a list is not cut by what is new"
-    last = 0
-    while True:
-        async with snapshot():
-            rows = await wanted(chosen, last).limit(BATCH).values(*FIELDS)
-            found = await _lines(rows)
+    last: int | None = 0
+    while last is not None:
+        found, last = await reader.snapshot(partial(_batch, chosen, last))
         for one in found:
             yield one
-        if len(rows) < BATCH:
-            return
-        last = rows[-1]["id"]
+
+
+async def _batch(chosen: Chosen, after: int) -> tuple[list[Line], int | None]:
+    """Return the next lines, and after which id to go on; None at the end."""
+    rows = await wanted(chosen, after).limit(BATCH).values(*FIELDS)
+    return await _lines(rows), rows[-1]["id"] if len(rows) == BATCH else None
 
 
 async def _lines(rows: Sequence[Mapping[str, Any]]) -> list[Line]:

@@ -1,9 +1,10 @@
 """The first tables, as `makemigrations` wrote them from desk/ledger/tables.py."""
 
-from tortoise import fields, migrations
-from tortoise.fields.base import OnDelete
-from tortoise.indexes import Index
+from tortoise import migrations
 from tortoise.migrations import operations as ops
+from tortoise.fields.base import OnDelete
+from tortoise import fields
+from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
                 ("leased_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("attempts", fields.IntField(default=0)),
                 ("done_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ("incident_id", fields.BigIntField(null=True, db_index=True)),
+                ("incident_id", fields.BigIntField(null=True)),
             ],
             options={
                 "table": "arrivals",
@@ -208,7 +209,7 @@ class Migration(migrations.Migration):
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("version", fields.IntField()),
                 ("channel", fields.CharField(max_length=16)),
-                ("status", fields.CharField(db_index=True, max_length=16)),
+                ("status", fields.CharField(max_length=16)),
                 ("severity", fields.SmallIntField()),
                 ("severity_reasons", fields.TextField(unique=False)),
                 ("type", fields.CharField(max_length=64)),
@@ -229,10 +230,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("requester_name", fields.TextField(unique=False)),
-                ("requester_email", fields.CharField(db_index=True, max_length=320)),
-                ("requester_phone", fields.CharField(db_index=True, max_length=32)),
+                ("requester_email", fields.CharField(max_length=320)),
+                ("requester_phone", fields.CharField(max_length=32)),
                 ("subject", fields.TextField(unique=False)),
-                ("created_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("wake_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("first_response_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("resolved_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -499,7 +500,7 @@ class Migration(migrations.Migration):
                 ("attempts", fields.IntField(default=0)),
                 ("leased_by", fields.CharField(null=True, max_length=32)),
                 ("leased_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ("message_id", fields.CharField(db_index=True, max_length=255)),
+                ("message_id", fields.CharField(max_length=255)),
                 ("in_reply_to", fields.TextField(unique=False)),
                 ("references", fields.TextField(unique=False)),
                 ("reply_to", fields.CharField(max_length=320)),
