@@ -14,6 +14,7 @@ from tortoise.exceptions import BaseORMException
 from desk.base.errors import NotMigrated, StoreAway, UnknownNumber
 from desk.base.names import HeldReason, Queue
 from desk.ledger import reading
+from desk.ledger.reading import Reader
 from desk.ledger.store import migrate
 from desk.ledger.tables import IncidentRow
 from desk.rules.numbers import number_of
@@ -28,12 +29,12 @@ LOOK = Look(ZoneInfo("America/Mexico_City"), NOON + timedelta(hours=3))
 HOUR = timedelta(hours=1)
 
 
-async def all_of(look: Look = LOOK, **options: Any) -> list[dict[str, Any]]:
-    return [one async for one in export.everything(look, **options)]
+async def all_of(reader: Reader, **options: Any) -> list[dict[str, Any]]:
+    return [one async for one in export.everything(reader, LOOK, **options)]
 
 
-async def numbers_of(chosen: Chosen) -> list[str]:
-    return [one["number"] async for one in export.incidents(LOOK, chosen)]
+async def numbers_of(reader: Reader, chosen: Chosen) -> list[str]:
+    return [one["number"] async for one in export.incidents(reader, LOOK, chosen)]
 
 
 def whole(number: str, other: str) -> dict[str, Any]:
@@ -145,16 +146,16 @@ def items(value: Any) -> Any:
 async def test_an_incident_is_exported_exactly_as_the_contract_says(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url):
-            found = await export.incident(filled.whole, LOOK)
+        async with reading.opened(engine_url) as reader:
+            found = await export.incident(reader, LOOK, filled.whole)
     assert items(found) == items(whole(number_of(filled.whole), number_of(filled.bare)))
 
 
 async def test_everything_is_incidents_by_number_then_held_items_then_rows_of_no_incident(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url):
-            first, second, *others = await all_of()
+        async with reading.opened(engine_url) as reader:
+            first, second, *others = await all_of(reader)
     assert (first["number"], second["number"]) == (number_of(filled.bare), number_of(filled.whole))
     held = {
         "id": 1,
@@ -185,8 +186,8 @@ async def test_what_was_decided_is_held_no_longer(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         await fill(commit)
         await release(commit, HeldReason.LIST)
-        async with reading.opened(engine_url):
-            held = [one["held"]["reason"] for one in await all_of() if "held" in one]
+        async with reading.opened(engine_url) as reader:
+            held = [one["held"]["reason"] for one in await all_of(reader) if "held" in one]
     assert held == ["forged_address"]
 
 
@@ -194,9 +195,9 @@ async def test_before_anything_was_told_the_due_times_are_those_about_to_be_told
     async with opened(engine_url) as commit:
         filled = await fill(commit)
         await run(commit, "UPDATE promises SET told_at = NULL")
-        async with reading.opened(engine_url):
-            found = await export.incident(filled.whole, LOOK)
-            bare = await export.incident(filled.bare, LOOK)
+        async with reading.opened(engine_url) as reader:
+            found = await export.incident(reader, LOOK, filled.whole)
+            bare = await export.incident(reader, LOOK, filled.bare)
     assert found["response_due"] == "2026-11-24T14:00:00-06:00"
     assert found["resolution_due"] == "2026-11-25T00:00:00-06:00"
     assert (bare["response_due"], bare["resolution_due"]) == (None, None)
@@ -206,16 +207,16 @@ async def test_a_new_time_that_was_not_told_yet_is_not_the_time_told(engine_url:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
         await run(commit, "UPDATE promises SET told_at = NULL WHERE kind = 'resolution' AND replaced_by IS NULL")
-        async with reading.opened(engine_url):
-            found = await export.incident(filled.whole, LOOK)
+        async with reading.opened(engine_url) as reader:
+            found = await export.incident(reader, LOOK, filled.whole)
     assert found["resolution_due"] == "2026-11-24T20:00:00-06:00"
 
 
 async def test_promises_are_judged_by_the_instant_given_and_by_no_other_clock(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url):
-            early = await export.incident(filled.whole, Look(LOOK.zone, NOON))
+        async with reading.opened(engine_url) as reader:
+            early = await export.incident(reader, Look(LOOK.zone, NOON), filled.whole)
     assert early["promises"][0]["status"] == "running"
 
 
@@ -225,10 +226,10 @@ async def test_since_leaves_out_incidents_to_which_nothing_happened_and_old_item
         filled = await fill(commit)
         clock.advance(HOUR)
         await commit.perform(Note(commit, filled.bare))
-        async with reading.opened(engine_url):
-            fresh = await all_of(since=(NOON + HOUR).astimezone(LOOK.zone))
-            both = await all_of(since=NOON + timedelta(minutes=1))
-            none = await all_of(since=NOON + HOUR + timedelta(microseconds=1))
+        async with reading.opened(engine_url) as reader:
+            fresh = await all_of(reader, since=(NOON + HOUR).astimezone(LOOK.zone))
+            both = await all_of(reader, since=NOON + timedelta(minutes=1))
+            none = await all_of(reader, since=NOON + HOUR + timedelta(microseconds=1))
     assert [one["number"] for one in fresh] == [number_of(filled.bare)]
     assert [kind["kind"] for kind in fresh[0]["events"]] == ["opened", "noted"]
     assert [one["number"] for one in both] == [number_of(filled.bare), number_of(filled.whole)]
@@ -242,12 +243,12 @@ async def test_since_compares_instants_and_not_their_text(engine_url: str) -> No
         one = (await commit.perform(Open(commit))).incidents[0].after
         clock.advance(HOUR)
         await commit.perform(Note(commit, one.id))
-        async with reading.opened(engine_url):
+        async with reading.opened(engine_url) as reader:
             exact = NOON + HOUR + timedelta(milliseconds=500)
             after = exact + timedelta(milliseconds=1)
-            assert await numbers_of(Chosen(since=NOON + HOUR)) == [one.number]
-            assert await numbers_of(Chosen(since=exact.astimezone(ZoneInfo("Asia/Tokyo")))) == [one.number]
-            assert await numbers_of(Chosen(since=after.astimezone(ZoneInfo("Asia/Tokyo")))) == []
+            assert await numbers_of(reader, Chosen(since=NOON + HOUR)) == [one.number]
+            assert await numbers_of(reader, Chosen(since=exact.astimezone(ZoneInfo("Asia/Tokyo")))) == [one.number]
+            assert await numbers_of(reader, Chosen(since=after.astimezone(ZoneInfo("Asia/Tokyo")))) == []
 
 
 async def test_a_list_is_of_one_queue_and_of_what_is_open(engine_url: str) -> None:
@@ -255,10 +256,10 @@ async def test_a_list_is_of_one_queue_and_of_what_is_open(engine_url: str) -> No
         filled = await fill(commit)
         closed = (await commit.perform(Open(commit))).incidents[0].after
         await run(commit, "UPDATE incidents SET status = 'closed' WHERE id = ?", closed.id)
-        async with reading.opened(engine_url):
-            assert await numbers_of(Chosen(is_open=True)) == [number_of(filled.bare), number_of(filled.whole)]
-            assert await numbers_of(Chosen(queue=Queue.DESK)) == [number_of(filled.bare), closed.number]
-            lines = [line async for line in listing.lines(Chosen())]
+        async with reading.opened(engine_url) as reader:
+            assert await numbers_of(reader, Chosen(is_open=True)) == [number_of(filled.bare), number_of(filled.whole)]
+            assert await numbers_of(reader, Chosen(queue=Queue.DESK)) == [number_of(filled.bare), closed.number]
+            lines = [line async for line in listing.lines(reader, Chosen())]
     assert [line.number for line in lines] == [number_of(filled.bare), number_of(filled.whole), closed.number]
     found = lines[1]
     assert (found.assigned, found.requester, found.due) == (RAUL, ANA, NOON + timedelta(hours=2))
@@ -288,16 +289,16 @@ async def test_batches_bring_every_incident_once_and_queries_grow_with_batches_a
 ) -> None:
     async with opened(engine_url) as commit:
         opened_seven = [(await commit.perform(Open(commit))).incidents[0].after.number for _ in range(7)]
-        async with reading.opened(engine_url):
+        async with reading.opened(engine_url) as reader:
             queries.clear()
-            assert await numbers_of(Chosen()) == opened_seven
+            assert await numbers_of(reader, Chosen()) == opened_seven
             one_batch = len(queries)
             monkeypatch.setattr(export, "BATCH", 3)
             monkeypatch.setattr(listing, "BATCH", 3)
             queries.clear()
-            assert await numbers_of(Chosen()) == opened_seven
+            assert await numbers_of(reader, Chosen()) == opened_seven
             assert len(queries) == 3 * one_batch
-            assert [line.number async for line in listing.lines(Chosen())] == opened_seven
+            assert [line.number async for line in listing.lines(reader, Chosen())] == opened_seven
 
 
 async def test_a_slow_reader_stops_no_node_and_sees_each_incident_of_one_moment(
@@ -306,8 +307,8 @@ async def test_a_slow_reader_stops_no_node_and_sees_each_incident_of_one_moment(
     monkeypatch.setattr(export, "BATCH", 1)
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url):
-            stream = export.incidents(LOOK)
+        async with reading.opened(engine_url) as reader:
+            stream = export.incidents(reader, LOOK)
             first = await anext(stream)
             await commit.perform(Note(commit, filled.bare))
             await commit.perform(Note(commit, filled.whole))
@@ -319,21 +320,28 @@ async def test_a_slow_reader_stops_no_node_and_sees_each_incident_of_one_moment(
 async def test_a_read_within_a_snapshot_does_not_see_what_is_written_meanwhile(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url), reading.snapshot():
+
+        async def read_twice() -> tuple[int, int]:
             before = await IncidentRow.get(id=filled.whole)
             await commit.perform(Note(commit, filled.whole))
             after = await IncidentRow.get(id=filled.whole)
-    assert (before.version, after.version) == (1, 1)
+            return before.version, after.version
+
+        async with reading.opened(engine_url) as reader:
+            assert await reader.snapshot(read_twice) == (1, 1)
+
+
+async def update(incident_id: int) -> None:
+    await IncidentRow.filter(id=incident_id).update(subject="otro")
 
 
 async def test_nothing_can_be_written_by_a_reader(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         filled = await fill(commit)
-        async with reading.opened(engine_url):
+        async with reading.opened(engine_url) as reader:
             with pytest.raises((StoreAway, BaseORMException), match=r"(?i)read-?only"):
-                async with reading.snapshot():
-                    await IncidentRow.filter(id=filled.whole).update(subject="otro")
-            assert (await export.incident(filled.whole, LOOK))["subject"] == "El portal está muy lento"
+                await reader.snapshot(lambda: update(filled.whole))
+            assert (await export.incident(reader, LOOK, filled.whole))["subject"] == "El portal está muy lento"
 
 
 def is_there(url: str) -> bool:
@@ -386,14 +394,14 @@ async def test_reading_a_restored_copy_leaves_its_journal_mode(sqlite_url: str, 
     with sqlite3.connect(sqlite_url.partition("://")[2]) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
     connection.close()
-    async with reading.opened(f"sqlite://{copy}"):
-        assert len(await all_of()) == 5
+    async with reading.opened(f"sqlite://{copy}") as reader:
+        assert len(await all_of(reader)) == 5
     after = sqlite3.connect(copy)
     assert after.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     after.close()
 
 
 async def test_an_incident_that_does_not_exist_is_an_unknown_number(engine_url: str) -> None:
-    async with opened(engine_url), reading.opened(engine_url):
+    async with opened(engine_url), reading.opened(engine_url) as reader:
         with pytest.raises(UnknownNumber, match="INC-100425"):
-            await export.incident(10042, LOOK)
+            await export.incident(reader, LOOK, 10042)

@@ -14,6 +14,7 @@ from desk.base.clock import WallClock
 from desk.base.errors import NotMigrated, StoreAway
 
 if TYPE_CHECKING:
+    from desk.ledger.reading import Reader
     from desk.views.export import Look
     from desk.wording.terminal import Terminal
     from ventanilla.settings import Settings
@@ -34,14 +35,14 @@ def explained(settings: "Settings") -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: "Settings") -> "AsyncIterator[Look]":
+async def opened(settings: "Settings") -> "AsyncIterator[tuple[Reader, Look]]":
     """The ledger open for reading, seen from the desk's zone and from now. Raises StoreAway, NotMigrated."""
     from desk.ledger import reading
     from desk.views.export import Look
 
     with explained(settings):
-        async with reading.opened(settings.database.url, pooled=settings.database.pooled):
-            yield Look(ZoneInfo(settings.desk.timezone), WallClock().now())
+        async with reading.opened(settings.database.url, pooled=settings.database.pooled) as reader:
+            yield reader, Look(ZoneInfo(settings.desk.timezone), WallClock().now())
 
 
 def terminal(settings: "Settings") -> "Terminal":

@@ -53,6 +53,6 @@ async def _export(settings: "Settings", since: datetime | None) -> None:
     from desk.views.export import everything
     from ventanilla.cli._ledger import opened
 
-    async with opened(settings) as look:
-        async for one in everything(look, since):
+    async with opened(settings) as (reader, look):
+        async for one in everything(reader, look, since):
             print(json.dumps(one, ensure_ascii=False), flush=True)

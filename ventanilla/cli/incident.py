@@ -41,8 +41,8 @@ async def _show(settings: "Settings", incident_id: int, *, as_json: bool) -> Non
     from ventanilla.cli._ledger import opened, terminal
 
     words = terminal(settings)
-    async with opened(settings) as look:
-        found = await incident(incident_id, look)
+    async with opened(settings) as (reader, look):
+        found = await incident(reader, look, incident_id)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return

@@ -43,8 +43,8 @@ async def _objects(settings: "Settings", chosen: "Chosen") -> None:
     from desk.views.export import incidents
     from ventanilla.cli._ledger import opened
 
-    async with opened(settings) as look:
-        async for one in incidents(look, chosen):
+    async with opened(settings) as (reader, look):
+        async for one in incidents(reader, look, chosen):
             print(json.dumps(one, ensure_ascii=False), flush=True)
 
 
@@ -58,8 +58,8 @@ async def _table(settings: "Settings", chosen: "Chosen") -> None:
     words = terminal(settings)
     width = shutil.get_terminal_size((WIDTH, 0)).columns
     is_empty = True
-    async with opened(settings) as look:
-        async for line in lines(chosen):
+    async with opened(settings) as (reader, look):
+        async for line in lines(reader, chosen):
             if is_empty:
                 print(words.headings(width))
             is_empty = False
