@@ -35,7 +35,7 @@ class Relay:
 
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
-    answer: Callable[[Envelope], str | None] = lambda envelope: None  # noqa: E731
+    answer: Callable[[Envelope], str | None] = lambda _envelope: None
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -59,8 +59,8 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay():
-    """A relay on a free port of loopback."""
+async def relay(port: int = 0):
+    """A relay on loopback; port 0 takes a free one."""
     one = Relay()
     loop = asyncio.get_running_loop()
     sessions = []
@@ -69,7 +69,7 @@ async def relay():
         sessions.append(SMTP(one, hostname="relay.test", loop=loop, enable_SMTPUTF8=True))
         return sessions[-1]
 
-    server = await loop.create_server(session, "127.0.0.1", 0)
+    server = await loop.create_server(session, "127.0.0.1", port)
     one.port = server.sockets[0].getsockname()[1]
     try:
         yield one

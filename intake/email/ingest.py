@@ -76,6 +76,7 @@ class Ingest:
     async def _carry(self, arrival: Arrival) -> None:
         try:
             self._log(await self._act(arrival))
+            self._claims.let_go(arrival)
         except (StoreAway, ActLost) as away:
             log.warning("store_away", part="ingest", cause=str(away))
             await asyncio.sleep(AGAIN_S)
@@ -91,6 +92,7 @@ class Ingest:
             except StoreAway as away:
                 log.warning("store_away", part="ingest", cause=str(away))
             else:
+                self._claims.let_go(arrival)
                 log.error("mail_held", reason="act_failed")
                 return
         await asyncio.sleep(AGAIN_S)
