@@ -127,9 +127,13 @@ class Claims:
         self._in_hand["arrivals"].discard(arrival.id)
 
     async def take_arrival(self) -> Arrival:
-        """Return the next arrival with its bytes, waiting for one. Raises StoreAway when the bytes cannot be had."""
+        """Return the next arrival, waiting for one. Its bytes may be left out: see `with_bytes`."""
         arrival = await self.arrivals.take()
         self._bytes_in_hand -= len(arrival.raw)
+        return arrival
+
+    async def with_bytes(self, arrival: Arrival) -> Arrival:
+        """Return an arrival with its bytes. Raises StoreAway when they are in the ledger alone and cannot be had."""
         if arrival.raw:
             return arrival
         return replace(arrival, raw=await self._commit.store.read(leases.raw(arrival.blob)))

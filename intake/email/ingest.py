@@ -75,7 +75,7 @@ class Ingest:
 
     async def _carry(self, arrival: Arrival) -> None:
         try:
-            self._log(await self._act(arrival))
+            self._log(await self._act(await self._claims.with_bytes(arrival)))
             self._claims.let_go(arrival)
         except (StoreAway, ActLost) as away:
             log.warning("store_away", part="ingest", cause=str(away))

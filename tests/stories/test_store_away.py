@@ -111,17 +111,17 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
 
 
 class Breaking:
-    """The store's writes, of which one is committed and its reply lost, as when a connection breaks there."""
+    """The store, on which one call is carried out and its reply lost, as when a connection breaks there."""
 
-    def __init__(self, one: House, is_due: Callable[[str], bool]) -> None:
-        self._write = one.node.commit.store.write
+    def __init__(self, one: House, is_due: Callable[[str], bool], of: str = "write") -> None:
+        self._call = getattr(one.node.commit.store, of)
         self._is_due = is_due
         self.broke = 0
-        one.node.commit.store.write = self.write  # type: ignore[method-assign]
+        setattr(one.node.commit.store, of, self.call)
 
-    async def write(self, steps: Any) -> Any:
+    async def call(self, steps: Any) -> Any:
         seen: list[str] = []
-        result = await self._write(_watched(steps, seen))
+        result = await self._call(_watched(steps, seen))
         if not self.broke and self._is_due(" ".join(seen)):
             self.broke += 1
             raise StoreAway("the connection broke after the commit")
@@ -130,14 +130,13 @@ class Breaking:
 
 def _watched(steps: Any, seen: list[str]) -> Any:
     """Run the same steps, noting the statements."""
-    statement = next(steps)
-    while True:
-        seen.append(statement.sql)
-        answer = yield statement
-        try:
-            statement = steps.send(answer)
-        except StopIteration as done:
-            return done.value
+    try:
+        statement = next(steps)
+        while True:
+            seen.append(statement.sql)
+            statement = steps.send((yield statement))
+    except StopIteration as done:
+        return done.value
 
 
 async def test_an_arrival_whose_commit_was_not_heard_of_is_answered_once(engine_url: str) -> None:
@@ -171,3 +170,14 @@ async def test_a_result_whose_commit_was_not_heard_of_is_not_sent_again(engine_u
         assert breaking.broke == 1
         assert len(one.relay.taken) == 2
         assert await one.count("SELECT count(*) FROM owed WHERE status = 'sent'") == 2
+
+
+async def test_a_mail_that_memory_had_no_room_for_waits_while_the_database_is_away(
+    engine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desk.claims.MEMORY_BYTES_MAX", 0)
+    async with house(engine_url) as one:
+        breaking = Breaking(one, lambda sql: "SELECT data FROM blobs" in sql, of="read")
+        await one.take(written())
+        assert breaking.broke == 1
+        assert len(one.relay.to(ANA)) == len(one.relay.to(FIRST_CONSULTANT)) == 1
