@@ -7,18 +7,14 @@ that a kept connection which the relay closed meanwhile is replaced once before 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiosmtplib import (
-    SMTP,
-    SMTPException,
-    SMTPResponse,
-    SMTPResponseException,
-)
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from connections.tls import client_context
 from desk.base.errors import DeliveryLater, DeliveryRefused
+from responders.mail.session import BAD_ADDRESS, Session, is_over
 from responders.mail.settings import RelayServerSettings
 
 CONNECTION_MAX = 4
@@ -30,25 +26,8 @@ IDLE_MAX_S = 60.0
 CONNECT_TIMEOUT_S = 20.0
 """Longest wait for each step of connecting: TCP, greeting, TLS, login."""
 
-COMMAND_TIMEOUT_S = 60.0
-"""Longest wait for the reply to MAIL, RCPT and RSET."""
-
-DATA_TIMEOUT_S = 600.0
-"""Longest wait for the reply to the content: who gives up sooner sends twice (RFC 5321 §4.5.3.2.6)."""
-
-QUIT_TIMEOUT_S = 1.0
-
-REPLY_MAX = 500
-"""Characters of a relay's reply that are kept."""
-
 ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"<>\\\x00-\x1f\x7f])*\Z')
 """What can stand between < and > without ending the command or the path."""
-
-SESSION_CODES = frozenset({421, 503, 530, 534, 535, 538})
-"""Replies that speak of the session or its login, not of the mail: every other mail would hear the same."""
-
-CODE_TOO_BIG = 552
-CODE_BAD_ADDRESS = 553
 
 
 class Sender:
@@ -59,7 +38,7 @@ class Sender:
         self._hostname = hostname
         self._tls = None if relay.tls == "none" else client_context(relay.ca_file, "relay.ca_file")
         self._slots = asyncio.Semaphore(CONNECTION_MAX)
-        self._idle: list[tuple[SMTP, float]] = []
+        self._idle: list[tuple[Session, float]] = []
         self._reaper: asyncio.TimerHandle | None = None
 
     async def send(self, envelope_from: str, recipient: str, content: bytes) -> str:
@@ -70,15 +49,15 @@ class Sender:
         """
         for address in (envelope_from, recipient):
             if not ADDRESS.match(address):
-                raise DeliveryRefused("the address cannot be written in an envelope", code=CODE_BAD_ADDRESS)
+                raise DeliveryRefused("the address cannot be written in an envelope", code=BAD_ADDRESS)
         async with self._slots:
             while True:
-                relay, is_kept = await self._take()
+                session, is_kept = await self._take()
                 try:
-                    async with self._lent(relay):
-                        return await _submit(relay, envelope_from, recipient, content)
+                    async with self._lent(session):
+                        return await session.submit(envelope_from, recipient, content)
                 except DeliveryLater as later:
-                    if not is_kept or later.data_sent or not _is_over(later):
+                    if not is_kept or later.data_sent or not is_over(later):
                         raise
                     self._drop_idle()  # closed while it was idle, and so are the others: connect anew
 
@@ -87,37 +66,37 @@ class Sender:
         if self._reaper is not None:
             self._reaper.cancel()
         idle, self._idle = self._idle, []
-        for relay, _ in idle:
-            try:
-                await relay.quit(timeout=QUIT_TIMEOUT_S)
-            except (SMTPException, OSError):
-                relay.close()
+        for session, _ in idle:
+            await session.quit()
 
     @asynccontextmanager
-    async def _lent(self, relay: SMTP) -> AsyncIterator[None]:
-        """Keep a connection after its use, unless it broke, is over or its user was cancelled."""
+    async def _lent(self, session: Session) -> AsyncIterator[None]:
+        """Keep a session after its use, unless it broke, is over or its user was cancelled."""
         try:
             yield
-        except (DeliveryRefused, DeliveryLater) as refusal:
-            if isinstance(refusal, DeliveryLater) and _is_over(refusal):
-                relay.close()
+        except DeliveryRefused:
+            self._keep(session)
+            raise
+        except DeliveryLater as later:
+            if is_over(later):
+                session.close()
             else:
-                await self._reset(relay)
+                self._keep(session)
             raise
         except BaseException:
-            relay.close()
+            session.close()
             raise
-        self._keep(relay)
+        self._keep(session)
 
-    async def _take(self) -> tuple[SMTP, bool]:
+    async def _take(self) -> tuple[Session, bool]:
         """Return a connection and whether it was kept from earlier use."""
         while self._idle:
-            relay, _ = self._idle.pop()
-            if relay.is_connected:
-                return relay, True
+            session, _ = self._idle.pop()
+            if session.is_open:
+                return session, True
         return await self._connect(), False
 
-    async def _connect(self) -> SMTP:
+    async def _connect(self) -> Session:
         settings = self._relay
         relay = SMTP(
             hostname=settings.host,
@@ -138,85 +117,27 @@ class Sender:
             relay.close()
             code = error.code if isinstance(error, SMTPResponseException) else 0
             raise DeliveryLater(f"{settings.host}:{settings.port}: {error}", code=code, counts=False) from error
-        return relay
+        assert isinstance(relay.transport, asyncio.Transport), "a relay that greeted has a transport"
+        return Session(relay.transport, relay.esmtp_extensions)
 
-    async def _reset(self, relay: SMTP) -> None:
-        """End a refused transaction, so that the connection can serve the next."""
-        try:
-            await relay.rset(timeout=COMMAND_TIMEOUT_S)
-        except (SMTPException, OSError):
-            relay.close()
-        else:
-            self._keep(relay)
-
-    def _keep(self, relay: SMTP) -> None:
+    def _keep(self, session: Session) -> None:
+        if not session.is_open:
+            return
         loop = asyncio.get_running_loop()
-        self._idle.append((relay, loop.time()))
+        self._idle.append((session, loop.time()))
         if self._reaper is None:
             self._reaper = loop.call_later(IDLE_MAX_S, self._reap)
 
     def _drop_idle(self) -> None:
-        for relay, _ in self._idle:
-            relay.close()
+        for session, _ in self._idle:
+            session.close()
         self._idle.clear()
 
     def _reap(self) -> None:
         """Close what was not used for IDLE_MAX_S and look again while anything is kept."""
         loop = asyncio.get_running_loop()
-        for relay, since in self._idle:
+        for session, since in self._idle:
             if loop.time() - since >= IDLE_MAX_S:
-                relay.close()
-        self._idle = [(relay, since) for relay, since in self._idle if relay.is_connected]
+                session.close()
+        self._idle = [(session, since) for session, since in self._idle if session.is_open]
         self._reaper = loop.call_later(IDLE_MAX_S, self._reap) if self._idle else None
-
-
-async def _submit(relay: SMTP, envelope_from: str, recipient: str, content: bytes) -> str:
-    """Say MAIL, RCPT and DATA, and return the reply to the content."""
-    offered = relay.esmtp_extensions
-    options = []
-    if "size" in offered:
-        options.append(f"SIZE={len(content)}")
-        if offered["size"].isdecimal() and 0 < int(offered["size"]) < len(content):
-            raise DeliveryRefused(f"larger than the {offered['size']} bytes the relay takes", code=CODE_TOO_BIG)
-    encoding = "ascii"
-    if not (envelope_from.isascii() and recipient.isascii()):
-        if "smtputf8" not in offered:
-            raise DeliveryRefused("the relay takes no address that is not ASCII", code=CODE_BAD_ADDRESS)
-        options.append("SMTPUTF8")
-        encoding = "utf-8"
-    within = COMMAND_TIMEOUT_S
-    await _heard(relay.mail(envelope_from, options=options, encoding=encoding, timeout=within))
-    await _heard(relay.rcpt(recipient, encoding=encoding, timeout=within))
-    return await _heard(relay.data(content, timeout=DATA_TIMEOUT_S), data_sent=True)
-
-
-async def _heard(reply: Awaitable[SMTPResponse], *, data_sent: bool = False) -> str:
-    """Return a good reply as one line; raise what any other means. data_sent: the content may have left."""
-    try:
-        response = await reply
-    except SMTPResponseException as error:
-        raise _judged(error.code, error.message, data_sent=data_sent) from error
-    except (SMTPException, OSError) as error:
-        raise DeliveryLater(f"connection to the relay: {error}", data_sent=data_sent) from error
-    return _line(response.code, response.message)
-
-
-def _judged(code: int, message: str, *, data_sent: bool) -> DeliveryLater | DeliveryRefused:
-    """Tell later from never; a code of no known meaning is later."""
-    text = _line(code, message)
-    if code in SESSION_CODES:
-        return DeliveryLater(text, code=code, data_sent=data_sent, counts=False)
-    if code // 100 == 5:  # noqa: PLR2004 - RFC 5321 §4.2.1
-        return DeliveryRefused(text, code=code)
-    return DeliveryLater(text, code=code, data_sent=data_sent)
-
-
-def _is_over(later: DeliveryLater) -> bool:
-    """Tell whether the session can serve no other mail: it broke, or the relay speaks of the session itself."""
-    return later.code <= 0 or later.code in SESSION_CODES
-
-
-def _line(code: int, message: str) -> str:
-    """Return a reply as one storable line: foreign text, so no control character and no lone surrogate."""
-    text = "".join(char if char.isprintable() else " " for char in message[:REPLY_MAX])
-    return f"{code} {text}"

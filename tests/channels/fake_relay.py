@@ -13,7 +13,10 @@ CONTENT = "content"
 
 @dataclass
 class FakeRelay:
-    """By verb, or CONTENT: `replies` overrides the reply, `tears` closes instead, `hangs` never replies."""
+    """By verb, or CONTENT: `replies` overrides the reply, `tears` closes instead, `hangs` never replies.
+
+    DATA without a recipient is refused, unless it `always_goes_ahead` (RFC 2920 3.1 allows both).
+    """
 
     offers: list[str] = field(default_factory=lambda: ["SIZE 10000", "8BITMIME", "PIPELINING"])
     replies: dict[str, str] = field(default_factory=dict)
@@ -23,7 +26,9 @@ class FakeRelay:
     login: tuple[str, str] | None = None
     heard: list[str] = field(default_factory=list)
     mails: list[bytes] = field(default_factory=list)
+    always_goes_ahead: bool = False
     connections: int = 0
+    _has_recipient: bool = False
     port: int = 0
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -54,11 +59,7 @@ class FakeRelay:
             reply = "\r\n".join(f"250-{text}" for text in lines[:-1]) + f"\r\n250 {lines[-1]}"
             return await self._answer(writer, verb, reply)
         if verb == "DATA":
-            if not await self._answer(writer, verb, "354 go on") or verb in self.replies:
-                return verb not in self.tears
-            content = await reader.readuntil(b"\r\n.\r\n")
-            self.mails.append(content[:-3])
-            return await self._answer(writer, CONTENT, "250 2.0.0 queued as 17")
+            return await self._data(reader, writer)
         if verb == "AUTH":
             right = self.login is not None and line.split(" ")[-1] == _plain(*self.login)
             return await self._answer(writer, verb, "235 in" if right else "535 5.7.8 wrong")
@@ -66,8 +67,23 @@ class FakeRelay:
             writer.write(b"220 go on\r\n")
             await writer.start_tls(self.tls)
             return True
+        if verb in ("MAIL", "RCPT"):
+            is_good = self.replies.get(verb, "250").startswith("2")
+            self._has_recipient = is_good and (verb == "RCPT") and "MAIL" not in self.replies
         await self._answer(writer, verb, "221 bye" if verb == "QUIT" else "250 ok")
         return verb != "QUIT" and verb not in self.tears
+
+    async def _data(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        goes_ahead = self._has_recipient or self.always_goes_ahead
+        usual = "354 go on" if goes_ahead else "554 5.5.1 no valid recipients"
+        if not await self._answer(writer, "DATA", usual) or "DATA" in self.replies or not goes_ahead:
+            return "DATA" not in self.tears
+        lines = []
+        while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+            lines.append(line)
+        if self._has_recipient:
+            self.mails.append(b"".join(lines))
+        return await self._answer(writer, CONTENT, "250 2.0.0 queued as 17")
 
     async def _answer(self, writer: asyncio.StreamWriter, moment: str, usual: str) -> bool:
         if moment in self.tears:

@@ -12,6 +12,7 @@ import pytest
 
 from desk.base.errors import DeliveryLater, DeliveryRefused, SettingsInvalid
 from responders.mail import sender as module
+from responders.mail import session
 from responders.mail.sender import CONNECTION_MAX, Sender
 from responders.mail.settings import RelaySettings
 from tests.channels.fake_relay import CONTENT, FakeRelay, fake_relay
@@ -112,6 +113,28 @@ async def test_a_4xx_is_later_and_the_connection_serves_the_next_mail(moment: st
         assert relay.connections == 1
 
 
+@pytest.mark.parametrize("offers", [["PIPELINING"], ["HELP"]], ids=["pipelined", "one by one"])
+async def test_a_mail_is_the_same_whether_the_relay_takes_commands_together_or_not(offers: list[str]) -> None:
+    relay = FakeRelay(offers=offers)
+    async with sending(relay) as sender:
+        await send(sender)
+        await send(sender)
+    assert relay.mails == [MAIL.replace(b"\r\n.", b"\r\n..")] * 2
+    assert relay.connections == 1
+
+
+@pytest.mark.parametrize("moment", ["MAIL", "RCPT"])
+async def test_a_relay_that_goes_ahead_without_a_recipient_gets_no_content(moment: str) -> None:
+    relay = FakeRelay(replies={moment: "550 5.1.1 no such user"}, always_goes_ahead=True)
+    async with sending(relay) as sender:
+        with pytest.raises(DeliveryRefused, match="no such user"):
+            await send(sender)
+        relay.replies.clear()
+        await send(sender)
+    assert len(relay.mails) == 1
+    assert relay.connections == 1
+
+
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT", "DATA", CONTENT])
 async def test_a_5xx_is_never_and_the_connection_serves_the_next_mail(moment: str) -> None:
     relay = FakeRelay(replies={moment: "550 5.1.1 no such user"})
@@ -155,8 +178,9 @@ async def test_a_connection_torn_after_the_content_tells_that_it_may_have_arrive
 
 
 async def test_a_relay_that_falls_silent_is_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONNECT_TIMEOUT_S", "COMMAND_TIMEOUT_S", "DATA_TIMEOUT_S"):
-        monkeypatch.setattr(module, name, 0.02)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.02)
+    for name in ("COMMAND_TIMEOUT_S", "DATA_TIMEOUT_S"):
+        monkeypatch.setattr(session, name, 0.02)
     for moment, is_sent in (("CONNECT", False), ("EHLO", False), ("MAIL", False), ("RCPT", False), (CONTENT, True)):
         relay = FakeRelay(hangs={moment})
         async with sending(relay) as sender:
