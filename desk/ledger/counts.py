@@ -2,12 +2,9 @@
 
 from datetime import datetime
 
-from desk.base.names import Status
 from desk.ledger.leases import WAITING
 from desk.ledger.load import instant
-from desk.ledger.statements import Run, Steps, places
-
-OPEN = tuple(status for status in Status if status is not Status.CLOSED)
+from desk.ledger.statements import Run, Steps
 
 
 def waiting_owed(now: datetime) -> Steps[tuple[int, datetime | None]]:
@@ -24,11 +21,3 @@ def undecided_held() -> Steps[int]:
     rows = yield Run("SELECT count(*) FROM held WHERE decided_at IS NULL")
     count: int = rows[0][0]
     return count
-
-
-def open_by_queue() -> Steps[dict[str, int]]:
-    """Count the incidents that are not closed, by queue."""
-    rows = yield Run(
-        f"SELECT queue, count(*) FROM incidents WHERE status IN ({places(len(OPEN))}) GROUP BY queue", OPEN
-    )
-    return {row[0]: row[1] for row in rows}

@@ -1,13 +1,15 @@
 """The figures of metrics and health, on both engines."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
-from desk.base.names import HeldReason, Queue
+from desk.base.names import HeldReason
+from desk.ledger.statements import Run, Steps
 from desk.views.figures import Figures, figures
-from tests.ledger.desks import NOON, Open, opened
-from tests.ledger.filled import fill, release, run
+from tests.ledger.desks import NOON, opened
+from tests.ledger.filled import fill, release
 
 pytestmark = pytest.mark.anyio
 
@@ -15,19 +17,16 @@ pytestmark = pytest.mark.anyio
 async def test_an_empty_ledger_has_figures_too(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         found = await commit.store.read(figures(NOON))
-    assert found == Figures(0, 0.0, 0, dict.fromkeys(Queue, 0))
+    assert found == Figures(0, 0.0, 0)
 
 
 async def test_only_what_waits_is_counted(engine_url: str) -> None:
     async with opened(engine_url) as commit:
         await fill(commit)  # its acknowledgement was sent, its alert waits since noon
-        closed = (await commit.perform(Open(commit))).incidents[0].after.id
-        await run(commit, "UPDATE incidents SET status = 'closed' WHERE id = ?", closed)
         found = await commit.store.read(figures(NOON + timedelta(seconds=90)))
         await release(commit, HeldReason.LIST)
         released = await commit.store.read(figures(NOON))
     assert (found.outbox_waiting, found.outbox_oldest_s, found.held) == (1, 90.0, 2)
-    assert found.open_by_queue == {Queue.DESK: 1, Queue.OPERATIONS: 1, Queue.DEVELOPMENT: 0}
     assert released.held == 1
 
 
@@ -36,3 +35,27 @@ async def test_a_row_whose_time_is_to_come_waits_but_is_not_late(engine_url: str
         await fill(commit)
         found = await commit.store.read(figures(NOON - timedelta(seconds=1)))
     assert (found.outbox_waiting, found.outbox_oldest_s) == (1, 0.0)
+
+
+async def test_a_count_reads_no_row_of_the_history(sqlite_url: str) -> None:
+    async with opened(sqlite_url) as commit:
+        for statement in statements():
+            plan = await commit.store.read(explained(statement))
+            assert [line for line in plan if "INDEX" not in line] == []
+
+
+def statements() -> list[Run]:
+    """Return what the figures ask."""
+    steps, found = figures(NOON), []
+    with suppress(StopIteration):
+        asked = next(steps)
+        while True:
+            assert isinstance(asked, Run)
+            found.append(asked)
+            asked = steps.send([(0, None)])
+    return found
+
+
+def explained(statement: Run) -> Steps[list[str]]:
+    rows = yield Run(f"EXPLAIN QUERY PLAN {statement.sql}", statement.parameters)
+    return [row[3] for row in rows]
