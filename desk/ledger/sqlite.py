@@ -24,8 +24,10 @@ R = TypeVar("R")
 
 PAGE_SIZE = 16384
 BUSY_TIMEOUT_MS = 5000
-CHECKPOINT_BYTES = 4 * 1024 * 1024
-TRUNCATE_BYTES = 64 * 1024 * 1024
+CHECKPOINT_BYTES = 64 * 1024 * 1024
+"""Size of the log from which it is moved into the file: a page written a hundred times meanwhile is moved once."""
+TRUNCATE_BYTES = 256 * 1024 * 1024
+"""Size from which the log is also cut, at the price of making writers wait."""
 CACHED_STATEMENTS = 512
 
 AWAY = ("locked", "busy", "full", "unable to open", "readonly", "disk i/o", "not a database", "malformed")
