@@ -1,0 +1,102 @@
+"""Real nodes for stories: `python -m ventanilla run --config FILE` as its own process, that can be killed."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.engines import free_port
+from tests.stories.house import KEY
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 30.0
+LOOK_S = 0.02
+
+
+@dataclass
+class RealNode:
+    """A node's process. `start` it, `kill` it as a power cut would, `term` it as a service manager does."""
+
+    folder: Path
+    url: str
+    relay_port: int
+    workers: int = 1
+    smtp: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.folder / f"node-{self.smtp}.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"node-{self.smtp}.log"
+
+    async def start(self) -> None:
+        """Start the process and return once it says `ready`."""
+        self.config.write_text(
+            f'[database]\nurl = "{self.url}"\n[secrets]\nkey = "{KEY}"\n[smtp]\nport = {self.smtp}\n'
+            f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n"
+        )
+        before = len(self.said("ready"))
+        self.process = await asyncio.to_thread(self._launch)
+        async with asyncio.timeout(START_S):
+            while len(self.said("ready")) == before:
+                assert self.process.poll() is None, self.log.read_text()
+                await asyncio.sleep(LOOK_S)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ventanilla", "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*command, "--workers", str(self.workers)],
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def kill(self) -> None:
+        """End the process as a power cut would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(self.process.wait)
+
+    async def term(self) -> int:
+        """Ask the process to end and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, START_S)
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """Return the log's lines of an event."""
+        if not self.log.exists():
+            return []
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("event") == event]
+
+    def errors(self) -> list[str]:
+        """Return what was logged as an error, and what is no log line at all."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if not line.startswith("{") or '"level": "error"' in line]
+
+
+@asynccontextmanager
+async def real_nodes(*nodes: RealNode) -> AsyncIterator[None]:
+    """Start the nodes; at the end none is left."""
+    try:
+        await asyncio.gather(*(one.start() for one in nodes))
+        yield
+    finally:
+        for one in nodes:
+            if one.process is not None and one.process.poll() is None:
+                await one.kill()
