@@ -42,7 +42,7 @@ BUDGET: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("hop to a reader", 0.2, ("hop to a reader", "reader's side")),
     ("reading", 0.5, ("reading",)),
     ("triage", 0.4, ("triage",)),
-    ("decide and write", 0.4, ("decide and write", "write", "note as sent", "checkpoint")),
+    ("decide and write", 0.4, ("decide and write", "load", "write", "note as sent", "checkpoint")),
     ("compose", 0.2, ("compose",)),
     ("submit both", 0.6, ("submit",)),
 )

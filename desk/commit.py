@@ -69,6 +69,8 @@ class IdBlocks:
 
     def __init__(self) -> None:
         self._blocks: dict[str, list[range]] = {table: [] for table in BLOCKS}
+        self._left = dict.fromkeys(BLOCKS, 0)
+        self._wanting = set(BLOCKS)
 
     def next(self, table: str) -> int:
         """Return a fresh id. `perform` has seen to it that RESERVE of them are at hand."""
@@ -78,14 +80,20 @@ class IdBlocks:
             blocks.pop(0)
         else:
             blocks[0] = first[1:]
+        self._left[table] -= 1
+        if self._left[table] < RESERVE:
+            self._wanting.add(table)
         return first[0]
 
-    def wanting(self) -> list[str]:
+    def wanting(self) -> set[str]:
         """Return the tables whose reserve is short."""
-        return [table for table, blocks in self._blocks.items() if sum(map(len, blocks)) < RESERVE]
+        return self._wanting
 
     def add(self, table: str, first: int) -> None:
         self._blocks[table].append(range(first, first + BLOCKS[table]))
+        self._left[table] += BLOCKS[table]
+        if self._left[table] >= RESERVE:
+            self._wanting.discard(table)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ and the process ends within SHUTDOWN_S. Never: holds a global; every part is giv
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -73,6 +74,8 @@ async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with node(settings, clock, start):
+        gc.collect()
+        gc.freeze()  # what stands now stands to the end: the collector need not look at it again and again
         await stop.wait()
         log.info("stopping")
     log.info("stopped")

@@ -8,8 +8,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from desk.base.errors import AlreadyRunning, StoreAway
-from desk.base.meter import metered_thread
+from desk.ledger.hop import Hop
 from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_sqlite
 
 R = TypeVar("R")
@@ -123,9 +122,9 @@ class SqliteStore:
         self._writer = connect(path)
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
-        self._writing = ThreadPoolExecutor(1, "ledger-write")
-        self._reading = ThreadPoolExecutor(1, "ledger-read")
-        self._checking = ThreadPoolExecutor(1, "ledger-checkpoint")
+        self._writing = Hop("ledger-write", "write")
+        self._reading = Hop("ledger-read", "load")
+        self._checking = Hop("ledger-checkpoint", "checkpoint")
         self._log = f"{path}-wal"
         self._checkpoint: asyncio.Future[None] | None = None
 
@@ -134,11 +133,11 @@ class SqliteStore:
         first, result = begun(steps)
         if first is None:
             return cast(R, result)
-        return await self._hop(self._reading, lambda: self._looked(steps, first))
+        return await self._reading.submit(lambda: self._looked(steps, first))
 
     async def write(self, steps: Steps[R]) -> R:
         """Run the steps in one transaction, in one hop; on return it is on disk. Raises StoreAway."""
-        result = await self._hop(self._writing, lambda: self._transaction(steps))
+        result = await self._writing.submit(lambda: self._transaction(steps))
         self._checkpoint_when_large()
         return result
 
@@ -146,13 +145,10 @@ class SqliteStore:
         """Close the file after what was begun has ended."""
         if self._checkpoint is not None:
             await asyncio.wait([self._checkpoint])
-        for pool in (self._writing, self._reading, self._checking):
-            pool.shutdown(wait=True)
+        for hop in (self._writing, self._reading, self._checking):
+            hop.close()
         self._reader.close()
         self._writer.close()
-
-    async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(pool, metered_thread("write", work))
 
     def _looked(self, steps: Steps[R], first: Run | Many) -> R:
         try:
@@ -190,8 +186,7 @@ class SqliteStore:
             return
         if size > CHECKPOINT_BYTES:
             mode = "TRUNCATE" if size > TRUNCATE_BYTES else "PASSIVE"
-            work = metered_thread("checkpoint", partial(checkpoint, self.path, mode))
-            self._checkpoint = asyncio.get_running_loop().run_in_executor(self._checking, work)
+            self._checkpoint = self._checking.submit(partial(checkpoint, self.path, mode))
 
 
 def checkpoint(path: Path, mode: str) -> None:

@@ -126,8 +126,7 @@ class Session(asyncio.Protocol):
         if content.startswith(b".") or b"\n." in content:
             content = _LONE_DOT.sub(b"..", content)
         end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
-        self._transport.write(content)
-        self._transport.write(end)
+        self._transport.write(content + end)
         try:
             async with asyncio.timeout(DATA_TIMEOUT_S):
                 await self._can_write.wait()
