@@ -24,6 +24,7 @@ from desk.rules.deadlines import promises_for, wake_at
 from desk.rules.decision import Decision, Event, IncidentChange, NewPerson, Owed, Row
 from desk.rules.incident import Assignment, Incident, Participant, Promise
 from desk.rules.mail import NEW, MailFacts, Standing, notice, references_of, stored, told
+from desk.rules.numbers import number_of
 from desk.rules.routing import Consultant, queue_for
 
 TYPE_UNKNOWN = ""
@@ -200,6 +201,6 @@ def _events(
         for promise in incident.promises
     )
     linked = tuple(
-        Event(one, EventKind.LINKED, now, BY_MACHINE, str(mention), facts.thread.by) for mention in incident.mentions
+        Event(one, EventKind.LINKED, now, BY_MACHINE, number_of(mention), facts.thread.by) for mention in incident.mentions
     )
     return (opened, *handed, *promised, *linked)
