@@ -68,7 +68,8 @@ class Outbox:
         self._carriers = carriers
         self._clock = clock
         self._random = random
-        self._probe_s = PROBE_S[0]
+        self._is_reached = asyncio.Event()
+        self._is_reached.set()
         self._busy = 0
 
     @property
@@ -100,6 +101,30 @@ class Outbox:
                 self._busy -= 1
 
     async def _carry(self, waiting: Waiting) -> None:
+        await self._is_reached.wait()
+        if await self._attempt(waiting):
+            return
+        if self._is_reached.is_set():
+            await self._probe(waiting)
+        else:  # another found it away meanwhile, and probes
+            self._claims.owed.put_first(waiting)
+
+    async def _probe(self, waiting: Waiting) -> None:
+        """Try one row again until the other side can be reached; all others wait for that."""
+        self._is_reached.clear()
+        wait = PROBE_S[0]
+        try:
+            while True:
+                log.warning("relay_away", probe_s=wait)
+                await asyncio.sleep(wait)
+                if await self._attempt(waiting):
+                    return
+                wait = min(wait * 2, PROBE_S[1])
+        finally:
+            self._is_reached.set()
+
+    async def _attempt(self, waiting: Waiting) -> bool:
+        """Try a row once and write what came of it; False when the other side could not be reached."""
         owed = waiting.owed
         try:
             delivered = await self._carriers[owed.channel].deliver(owed)
@@ -108,10 +133,13 @@ class Outbox:
             log.error("delivery_refused", kind=owed.kind, code=refused.code)
             await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, reply))
         except DeliveryLater as later:
-            await self._later(waiting, later)
+            if not later.counts:
+                log.info("relay_not_reached", cause=str(later))
+                return False
+            await self._put_off(waiting, str(later), data_sent=later.data_sent)
         else:
-            self._probe_s = PROBE_S[0]
             await self._sent(waiting, delivered)
+        return True
 
     async def _sent(self, waiting: Waiting, delivered: Delivered) -> None:
         now = self._clock.now()
@@ -143,15 +171,6 @@ class Outbox:
             reply_text=delivered.text,
             message_id=owed.message_id,
         )
-
-    async def _later(self, waiting: Waiting, later: DeliveryLater) -> None:
-        if later.counts:
-            await self._put_off(waiting, str(later), data_sent=later.data_sent)
-            return
-        log.warning("relay_away", cause=str(later), probe_s=round(self._probe_s, 1))
-        self._claims.owed.put_first(waiting)
-        wait, self._probe_s = self._probe_s, min(self._probe_s * 2, PROBE_S[1])
-        await asyncio.sleep(wait)
 
     async def _put_off(self, waiting: Waiting, reply: str, *, data_sent: bool) -> None:
         now = self._clock.now()

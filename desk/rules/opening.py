@@ -201,6 +201,6 @@ def _events(
         for promise in incident.promises
     )
     linked = tuple(
-        Event(one, EventKind.LINKED, now, BY_MACHINE, number_of(mention), facts.thread.by) for mention in incident.mentions
+        Event(one, EventKind.LINKED, now, BY_MACHINE, number_of(other), facts.thread.by) for other in incident.mentions
     )
     return (opened, *handed, *promised, *linked)
