@@ -35,6 +35,7 @@ mutants: dev-environment ## each guarantee broken on purpose, then mutations of 
 faults: dev-environment ## kill -9 before and after every commit and socket write; long
 	@$(PYTHON) -m tools.system_packages
 	$(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m tests.faults.kill
 
 shown: dev-environment ## each "Done when" line of ISSUE=house with the test that shows it
 	@$(PYTHON) -m tools.system_packages

@@ -1,7 +1,7 @@
 """A relay that keeps what it takes, and refuses what it is told to: the real protocol by aiosmtpd."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -36,6 +36,8 @@ class Relay:
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
     answer: Callable[[Envelope], str | None] = lambda _envelope: None
+    hold: Callable[[Envelope], Awaitable[None]] | None = None
+    """What a mail that was taken waits for before its 250 is said."""
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -45,6 +47,8 @@ class Relay:
         assert isinstance(envelope.content, bytes)
         self.taken.append(Taken(envelope.mail_from or "", list(envelope.rcpt_tos), envelope.content))
         self._bell.set()
+        if self.hold is not None:
+            await self.hold(envelope)
         return "250 2.0.0 taken"
 
     def to(self, address: str) -> list[Taken]:

@@ -1,0 +1,1 @@
+"""The floor of faults: a node is killed at every commit and every socket write, and the books must balance."""
