@@ -174,7 +174,7 @@ class Outbox:
 
     async def _put_off(self, waiting: Waiting, reply: str, *, data_sent: bool) -> None:
         now = self._clock.now()
-        if now - waiting.since >= GIVE_UP_AFTER:
+        if tried_for(waiting.attempts) >= GIVE_UP_AFTER:
             log.error("delivery_given_up", kind=waiting.owed.kind, attempts=waiting.attempts + 1)
             await self._persist(lambda: self._claims.ended(waiting, OwedStatus.GIVEN_UP, reply))
             return
@@ -190,6 +190,11 @@ class Outbox:
             except StoreAway as away:
                 log.warning("store_away", part="outbox", cause=str(away))
                 await asyncio.sleep(STORE_AGAIN_S)
+
+
+def tried_for(attempts: int) -> timedelta:
+    """Return how long a row has been tried after so many refusals: only time in which the relay spoke counts."""
+    return sum(RETRY_AFTER[:attempts], timedelta()) + max(0, attempts - len(RETRY_AFTER)) * RETRY_HOURLY
 
 
 def retry_at(attempts: int, now: datetime, random: Random) -> datetime:

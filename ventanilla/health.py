@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from desk.views.figures import Figures, figures
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -19,6 +18,7 @@ from desk.base.errors import StoreAway
 from desk.base.names import EventKind, Transport
 from desk.ledger.store import Store
 from desk.rules.decision import Decision
+from desk.views.figures import Figures, figures
 from intake.email.smtp import SmtpListener
 from ventanilla.settings import Settings
 

@@ -34,10 +34,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class BounceRecipient:
+    """Somebody a mail did not reach: for good (`permanent`), or given up (`is_final`) after failing for a while.
+
+    Neither: it is only late, or it arrived.
+    """
+
     address: str
     permanent: bool
     status: str = ""
     diagnostic: str = ""
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

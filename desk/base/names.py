@@ -210,6 +210,7 @@ class ThreadBy(StrEnum):
     SIGNED_MESSAGE_ID = "signed_message_id"
     KNOWN_MESSAGE_ID = "known_message_id"
     NUMBER = "number"
+    DIGITS = "digits"
     NONE = "none"
 
 

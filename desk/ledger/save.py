@@ -9,11 +9,13 @@ from typing import Any, assert_never
 
 from desk.base.message import Arrival
 from desk.ledger.statements import utc
-from desk.rules.decision import Decision, Event, HeldItem, NewPerson, Owed, Row, SameMail, StoredMessage
+from desk.rules.decision import CameBack, Decision, Event, HeldItem, NewPerson, Owed, Row, SameMail, StoredMessage
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
 
 ADDRESS_MAX = 320
 MESSAGE_ID_MAX = 500
+RETURNED_MAX = 10
+"""Message-IDs of a bounce that are looked for among our mails."""
 
 Parameters = tuple[Any, ...]
 Written = tuple[str, Parameters]
@@ -49,7 +51,6 @@ STATEMENTS: dict[str, str] = {
     "key, blob_id, attempts, done_at, incident_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
     "arrival_done": "UPDATE arrivals SET done_at = ?, incident_id = ?, leased_by = NULL, leased_until = "
     "NULL WHERE id = ?",
-    "arrival_tried": "UPDATE arrivals SET attempts = attempts + 1, leased_by = NULL, leased_until = NULL WHERE id = ?",
     "message": "INSERT INTO messages (id, incident_id, at, direction, channel, audience, sender, "
     "sender_name, recipients, "
     "subject, text, reply_text, message_id, blob_id, owed_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -74,6 +75,9 @@ STATEMENTS: dict[str, str] = {
     "leased_until = NULL WHERE id = ?",
     "owed_ended": "UPDATE owed SET status = ?, attempts = ?, last_reply = ?, leased_by = NULL, leased_until = NULL "
     "WHERE id = ?",
+    "owed_came_back": "UPDATE owed SET status = 'bounced' WHERE id = ? AND incident_id = ? AND status = 'sent'",
+    "owed_came_back_by_message_id": "UPDATE owed SET status = 'bounced' WHERE incident_id = ? AND message_id = ? "
+    "AND status = 'sent'",
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
     "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
     "explanation, incident_id, "
@@ -254,10 +258,20 @@ def _row(row: Row) -> Iterator[Written]:
             yield "contact_point", point
         case HeldItem():
             yield from held_rows(row)
+        case CameBack():
+            yield from _came_back(row)
         case SameMail():
             return  # its arrival's end says it all
         case _:
             assert_never(row)
+
+
+def _came_back(row: CameBack) -> Iterator[Written]:
+    if row.owed is not None:
+        yield "owed_came_back", (row.owed, row.incident)
+        return
+    for message_id in row.message_ids[:RETURNED_MAX]:
+        yield "owed_came_back_by_message_id", (row.incident, message_id)
 
 
 def message_rows(message: StoredMessage, owed: int | None = None) -> Iterator[Written]:

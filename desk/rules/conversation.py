@@ -5,7 +5,7 @@ from datetime import datetime
 
 from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, OwedKind, Purpose
 from desk.rules.addresses import consultant_ref
-from desk.rules.decision import Decision, Event, IncidentChange, Owed
+from desk.rules.decision import CameBack, Decision, Event, IncidentChange, Owed
 from desk.rules.incident import Incident, Move, moved
 from desk.rules.mail import MailFacts, Standing, notice, references_of, stored, told
 from desk.rules.routing import Consultant
@@ -34,7 +34,12 @@ def note_machine(facts: MailFacts, now: datetime) -> Decision:
 
 
 def bounce(facts: MailFacts, now: datetime) -> Decision:
-    """A mail of ours came back: an event for each address it could not reach, no answer (CONTRACT 7)."""
+    """A mail of ours came back: an event for each address it did not reach, no answer (CONTRACT 7).
+
+    A report that it is late, or that it arrived, is a machine's note.
+    """
+    if facts.message.bounce and not any(one.is_final for one in facts.message.bounce):
+        return note_machine(facts, now)
     before = _incident(facts)
     events = tuple(
         Event(
@@ -42,9 +47,12 @@ def bounce(facts: MailFacts, now: datetime) -> Decision:
             one.diagnostic[:BOUNCE_TEXT_MAX],
         )
         for one in facts.message.bounce
+        if one.is_final
     )  # fmt: skip
     unnamed = Event(before.id, EventKind.BOUNCED, now, BY_MACHINE, "", facts.message.reason)
-    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events=events or (unnamed,))
+    decision = _adding(facts, before, _next_version(before), Audience.INTERNAL, events=events or (unnamed,))
+    came_back = CameBack(before.id, facts.thread.owed, facts.message.returned_message_ids)
+    return replace(decision, rows=(*decision.rows, came_back))
 
 
 def keep_internal(facts: MailFacts, now: datetime) -> Decision:

@@ -132,7 +132,16 @@ class SameMail:
     incident: int | None
 
 
-Row = StoredMessage | NewPerson | HeldItem | SameMail
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """A mail of ours that did not arrive: by its owed row when the bounce told it, else by its Message-ID."""
+
+    incident: int
+    owed: int | None
+    message_ids: tuple[str, ...]
+
+
+Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,16 @@ ATTACHMENTS_MAX = 50
 """Attachments a notice names."""
 
 
+STRONG = frozenset({ThreadBy.SIGNED_ADDRESS, ThreadBy.SIGNED_MESSAGE_ID, ThreadBy.KNOWN_MESSAGE_ID})
+"""Ties that no stranger makes up: a token of ours, or a Message-ID that only who had the mail knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """What of ours a mail answers, as its envelope and headers say; whether the sender may join is decided here.
 
     `person` and the address it stood in are proven by a token; `is_reply` tells that the mail carries our Message-IDs
-    or the number beside the address. `bounce_of` is the owed row a bounce address was made for.
+    or the number beside the address. Of a bounce `owed` is the mail of ours that came back, when an address told it.
     """
 
     incident: int | None = None
@@ -38,7 +42,7 @@ class Thread:
     person: str = ""
     is_reply: bool = False
     is_forged: bool = False
-    bounce_of: int | None = None
+    owed: int | None = None
 
 
 NO_THREAD = Thread()
@@ -125,7 +129,8 @@ def stored(facts: MailFacts, incident: int, audience: Audience) -> StoredMessage
 def references_of(facts: MailFacts) -> tuple[str, ...]:
     """Return the References of an answer: those of the mail and the mail itself, the first and the latest kept."""
     message = facts.message
-    ids = tuple(dict.fromkeys((*message.references, *((message.message_id,) if message.message_id else ()))))
+    before = message.references or message.in_reply_to[:1]  # RFC 5322 §3.6.4
+    ids = tuple(dict.fromkeys((*before, *((message.message_id,) if message.message_id else ()))))
     return ids if len(ids) <= REFERENCES_MAX else (ids[0], *ids[1 - REFERENCES_MAX :])
 
 

@@ -99,6 +99,18 @@ def numbers_in(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+_BARE_GROUPS = re.compile(rf"(?<![0-9]){_GROUPS}")
+
+
+def bare_numbers_in(text: str) -> tuple[int, ...]:
+    """Return the ids of digits that could be a number without its prefix ("folio 100 425"), in order.
+
+    Any tenth figure passes the check digit: only somebody known to the incident is believed to mean it.
+    """
+    groups = (_first_id(match[0]) for match in _BARE_GROUPS.finditer(text[: SPELLING_MAX * 4]))
+    return tuple(dict.fromkeys(found for found in groups if found is not None))[:NUMBERS_MAX]
+
+
 def _ascii_lower(text: str) -> str:
     """Return a text with its ASCII letters in lower case: `str.lower` costs ten times as much on Spanish text."""
     return (

@@ -18,6 +18,7 @@ from desk.base.names import (
     Queue,
     Severity,
     Status,
+    ThreadBy,
 )
 from desk.rules.addresses import person_ref
 from desk.rules.deadlines import promises_for, wake_at
@@ -103,7 +104,8 @@ def _new_person(facts: MailFacts, person: int, now: datetime) -> NewPerson:
 
 def _incident(facts: MailFacts, grade: Grade, person: int | None) -> Incident:
     who = facts.requester
-    mentioned = facts.incident.id if facts.incident is not None else None
+    is_named = facts.incident is not None and facts.thread.by is not ThreadBy.DIGITS
+    mentioned = facts.incident.id if facts.incident is not None and is_named else None
     participants = (Participant(person, who.address, who.name, PersonRole.REQUESTER),) if person is not None else ()
     return Incident(
         id=facts.ids.next("incidents"),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from desk.base.names import HeldReason, MessageKind, ThreadBy
 from desk.rules import conversation, held, opening
 from desk.rules.decision import Decision, SameMail
-from desk.rules.mail import MailFacts, domain_of
+from desk.rules.mail import STRONG, MailFacts, domain_of
 
 
 class Way(StrEnum):
@@ -46,7 +46,7 @@ def way_of(facts: MailFacts) -> Way:
         return Way.SAME
     if is_own(facts):
         return Way.OWN
-    if message.kind is MessageKind.BOUNCE or thread.bounce_of is not None:
+    if message.kind is MessageKind.BOUNCE:
         return _way_of_bounce(facts)
     if len(message.senders) > 1:
         return Way.SEVERAL_FROM
@@ -56,8 +56,10 @@ def way_of(facts: MailFacts) -> Way:
         return Way.UNREADABLE
     if message.kind is MessageKind.AUTOMATIC:
         return Way.MACHINE_JOINS if facts.incident else Way.MACHINE_OPENS
-    if facts.consultant and (facts.incident or thread.is_forged):
-        return Way.CONSULTANT_WRITES if facts.incident else Way.FORGED_CONSULTANT
+    if facts.consultant and facts.incident and thread.by in STRONG:
+        return Way.CONSULTANT_WRITES
+    if facts.consultant and thread.is_forged:
+        return Way.FORGED_CONSULTANT
     return Way.JOINS if may_join(facts) else Way.OPENS
 
 

@@ -16,12 +16,12 @@ from desk.base.message import Arrival, Delivery, Mailbox, Message, Parent
 from desk.base.meter import add, metered
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity
 from desk.claims import Claims
-from desk.rules.decision import Decision
+from desk.rules.decision import Decision, HeldItem
 from desk.verbs.reception import Reception
 from intake.email.reading.automatic import OwnMail
 from intake.email.reading.headers import HeaderBlock, arrival_key, header_block
 from intake.email.reading.reader import Readers, ReadResult
-from intake.email.thread import find, of_bounce
+from intake.email.thread import find, of_message
 
 log = structlog.get_logger()
 
@@ -89,7 +89,7 @@ class Ingest:
         if arrival.attempts >= ATTEMPT_MAX:
             try:
                 await self._reception.hold(arrival, type(error).__name__)
-            except StoreAway as away:
+            except (StoreAway, ActLost) as away:
                 log.warning("store_away", part="ingest", cause=str(away))
             else:
                 self._claims.let_go(arrival)
@@ -103,7 +103,7 @@ class Ingest:
         found = await self._reception.look_up(find(self._signer, arrival.recipients, block))
         read = await self._read(arrival, found.parents)
         message, grade = (read.message, read.grade or UNGRADED) if read else (_unreadable(arrival, block), UNGRADED)
-        thread = of_bounce(self._signer, found.thread, message)
+        thread = of_message(self._signer, found, message)
         return await self._reception.receive(arrival, message, grade, thread)
 
     @metered("hop to a reader")
@@ -136,7 +136,7 @@ class Ingest:
             else:
                 log.info("incident_changed", number=after.number, version=after.version)
         if not decision.incidents:
-            log.info("mail_kept", held=bool(decision.rows), key=decision.key is not None)
+            log.info("mail_kept", held=any(isinstance(row, HeldItem) for row in decision.rows))
 
 
 def _unreadable(arrival: Arrival, block: HeaderBlock) -> Message:

@@ -131,6 +131,9 @@ class Session(asyncio.Protocol):
             async with asyncio.timeout(DATA_TIMEOUT_S):
                 await self._can_write.wait()
             return await self._reply(DATA_TIMEOUT_S)
+        except TimeoutError as late:
+            self.close()
+            raise DeliveryLater(f"the relay took no content for {DATA_TIMEOUT_S:.0f} s", data_sent=True) from late
         except DeliveryLater as later:
             raise DeliveryLater(str(later), code=later.code, data_sent=True) from later
 

@@ -21,6 +21,8 @@ ADDRESS_MAX = 320
 
 _TOKEN = re.compile(r'(=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]*\?=|\\.|["(),:;<>])', re.DOTALL)
 _BARE = re.compile(r"[^\s@\"'<>]{1,64}@[^\s@\"'<>]{1,255}")
+_NO_ADDRESS = re.compile(r"[\s\"'<>]+")
+"""What stands around an address written bare; part of a longer word is no address."""
 
 
 def addresses(value: bytes, limit: int = ADDRESS_LIST_MAX) -> tuple[Mailbox, ...]:
@@ -132,8 +134,7 @@ class _Reader:
         if self.angle is not None and "@" in (angle := "".join(self.angle)):
             found = mailbox(phrase or comment, angle.rpartition(":")[2])
         else:
-            bare = _BARE.findall(phrase)
-            address = bare[-1] if bare else ""
+            address = next((word for word in reversed(_NO_ADDRESS.split(phrase)) if _BARE.fullmatch(word)), "")
             found = mailbox(phrase.replace(address, "").strip() or comment, address) if address else None
         if found is not None:
             self.found.append(found)

@@ -112,8 +112,8 @@ def _recipient(headers: Headers) -> BounceRecipient | None:
     status = _status_of(header_text(headers.first("status")), diagnostic)
     if action in ("delivered", "relayed", "expanded"):
         status = "2.0.0"
-    permanent = not action.startswith("delay") and status[:1] not in ("2", "4")
-    return BounceRecipient(address, permanent, status, diagnostic)
+    is_final = not action.startswith("delay") and status[:1] != "2"
+    return BounceRecipient(address, is_final and status[:1] != "4", status, diagnostic, is_final)
 
 
 def _status_of(status: str, diagnostic: str) -> str:
@@ -168,7 +168,7 @@ def _in_words(address: str, report: str, words: ReadingWords) -> BounceRecipient
     status = _status_of(m[0] if (m := _STATUS.search(near) or _STATUS.search(report)) else "", near)
     late = bool(words.delayed_text_patterns) and compiled(words.delayed_text_patterns).search(report) is not None
     permanent = not late and status[:1] != "4"
-    return BounceRecipient(address, permanent, status)
+    return BounceRecipient(address, permanent, status, is_final=not late)
 
 
 def _returned(walked: Walked, text: str) -> tuple[str, ...]:

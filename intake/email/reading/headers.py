@@ -79,7 +79,8 @@ def arrival_key(raw: bytes, block: HeaderBlock) -> bytes:
     deleted (DESIGN 7). 32 bytes.
     """
     key = hashlib.sha256(identity(block.headers, block.message_id, block.sender))
-    for at in range(block.body_start, len(raw), KEY_CHUNK):
+    start = 0 if block.cut else block.body_start  # what names a cut mail may lie beyond the bound: only its bytes do
+    for at in range(start, len(raw), KEY_CHUNK):
         key.update(raw[at : at + KEY_CHUNK].translate(None, WHITE))
     return key.digest()
 

@@ -93,7 +93,7 @@ def read(
         bounce=bounce.recipients if bounce else (),
         returned_message_ids=bounce.returned if bounce else (),
         defects=tuple(dict.fromkeys(content.defects))[:DEFECTS_MAX],
-        digest=content.digest(identity(headers, named.message_id, named.sender.address), text),
+        digest=content.digest(_identity(raw, walked, named), text),
     )
 
 
@@ -129,6 +129,13 @@ def _named(headers: Headers, defects: list[str]) -> _Named:
         in_reply_to=message_ids(headers, "in-reply-to"),
         references=message_ids(headers, "references"),
     )
+
+
+def _identity(raw: bytes, walked: Walked, named: _Named) -> bytes:
+    """Return what names the mail for its key; of one whose header block was cut only the bytes are sure to."""
+    if walked.cut:
+        return hashlib.sha256(raw).digest()
+    return identity(walked.headers, named.message_id, named.sender.address)
 
 
 def _is_null(envelope_from: str | None, headers: Headers) -> bool:

@@ -21,6 +21,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
@@ -39,6 +40,10 @@ TASK_SECONDS = 10.0
 """Wall time for one mail; the slowest honest mail of 40 MB takes half a second."""
 CPU_SECONDS = 15
 """CPU time for one mail, kept by the kernel: it ends a reader whose desk is gone in the middle of a hostile mail."""
+PATIENCE_SECONDS = 1.0
+"""How long a mail may keep its reader before another stands in, so that no other mail waits for a hostile one."""
+STAND_INS_MAX = 4
+"""Stand-ins at a time: so many hostile mails at once are a flood, and wait for one another."""
 MEMORY_BYTES = 768 * 1024 * 1024
 """Address space a reader may take beyond what it starts with: a mail of 40 MB needs less than a third."""
 START_SECONDS = 30.0
@@ -102,6 +107,9 @@ class Readers:
         self._classify: Classify | None = None
         self._readers = [_Reader(words, grader, task_s) for _ in range(workers)]
         self._idle: asyncio.Queue[_Reader] = asyncio.Queue()
+        self._make = partial(_Reader, words, grader, task_s)
+        self._relieved: set[_Reader] = set()
+        self._coming: set[asyncio.Task[None]] = set()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -118,6 +126,9 @@ class Readers:
 
     async def stop(self) -> None:
         """End all readers; a mail that one of them still has is given up."""
+        for task in self._coming:
+            task.cancel()
+        await asyncio.gather(*self._coming, return_exceptions=True)
         await asyncio.gather(*(reader.stop() for reader in self._readers))
 
     async def read(
@@ -137,13 +148,39 @@ class Readers:
         if not self._readers:
             return await self._here(task)
         reader = await self._idle.get()
+        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._relieve, reader)
         try:
             if alone or not reader.is_alive():
                 await reader.stop()
                 await reader.start()
             return await reader.run(task)
         finally:
+            patience.cancel()
+            await self._give_back(reader)
+
+    def _relieve(self, slow: "_Reader") -> None:
+        """Let another reader stand in for one that has had its mail for long: the mails behind it go on."""
+        if len(self._relieved) < STAND_INS_MAX:
+            self._relieved.add(slow)
+            task = asyncio.get_running_loop().create_task(self._stand_in())
+            self._coming.add(task)
+            task.add_done_callback(self._coming.discard)
+
+    async def _stand_in(self) -> None:
+        reader = self._make()
+        self._readers.append(reader)
+        with contextlib.suppress(ReaderFailed):  # it is started again for the mail it gets
+            await reader.start()
+        self._idle.put_nowait(reader)
+
+    async def _give_back(self, reader: "_Reader") -> None:
+        """Make a reader idle again, or end it when another has taken its place."""
+        if reader not in self._relieved:
             self._idle.put_nowait(reader)
+            return
+        self._relieved.discard(reader)
+        self._readers.remove(reader)
+        await reader.stop()
 
     async def _here(self, task: ReadTask) -> ReadResult:
         """Read in this process. Whatever goes wrong is this mail's failure, as it would be in a reader."""

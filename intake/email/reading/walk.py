@@ -78,6 +78,7 @@ class Walked:
     root: Part
     leaves: tuple[Part, ...]
     defects: tuple[str, ...]
+    cut: bool = False
 
 
 def encoding_of(headers: Headers) -> str:
@@ -178,7 +179,7 @@ class _Walk:
                 stack.extend(reversed(children))
             else:
                 self.leaves.append(part)
-        return Walked(view, headers, body, root, tuple(self.leaves), tuple(self.defects))
+        return Walked(view, headers, body, root, tuple(self.leaves), tuple(self.defects), cut)
 
     def _part(self, headers: Headers, start: int, end: int, parent: Part | None) -> Part:
         part = Part(headers, start, end, parent, 0 if parent is None else parent.depth + 1)
