@@ -78,6 +78,11 @@ class Outbox:
         return not self._busy and not self._claims.owed
 
     @property
+    def is_relay_reached(self) -> bool:
+        """Tell whether the other side answered when it was last asked."""
+        return self._is_reached.is_set()
+
+    @property
     def attempts_under_way(self) -> int:
         return self._busy
 
@@ -179,7 +184,7 @@ class Outbox:
             await self._persist(lambda: self._claims.ended(waiting, OwedStatus.GIVEN_UP, reply))
             return
         at = retry_at(waiting.attempts, now, self._random)
-        log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at.isoformat())
+        log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at)
         await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=data_sent, counts=True))
 
     async def _persist(self, write: Callable[[], Awaitable[R]]) -> R:

@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -20,6 +21,7 @@ from desk.ledger.store import Store
 from desk.rules.decision import Decision
 from desk.views.figures import Figures, figures
 from intake.email.smtp import SmtpListener
+from responders.outbox import Outbox
 from ventanilla.settings import Settings
 
 ANSWER_S = 3.0
@@ -31,12 +33,15 @@ OUTBOX_LATE_S = 600.0
 class Health:
     """Collects the rooms' figures and answers for the node."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, listener: SmtpListener) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock, listener: SmtpListener, outbox: Outbox) -> None:
         self.is_ready = False
         self._inside = settings.http.inside
         self._store = store
         self._clock = clock
         self._listener = listener
+        self._outbox = outbox
+        self._zone = ZoneInfo(settings.desk.timezone)
+        self._relay = f"{settings.relay.host}:{settings.relay.port}"
         self._since: dict[str, datetime] = {}
         self._figures: Figures | None = None
         self._registry = CollectorRegistry()
@@ -93,10 +98,13 @@ class Health:
             found.append(("database", "answer", "the database does not answer", "start it, or free its disk"))
         elif seen.outbox_oldest_s > OUTBOX_LATE_S:
             found.append(("outbox", "late", "mails wait too long", "look at relay.host and the relay's log"))
-        now = self._clock.now()
+        if not self._outbox.is_relay_reached:
+            why = f"{self._relay} cannot be reached, or turns everybody down"
+            found.append(("relay", "reach", why, "start it, or correct [relay]; mails wait and leave by themselves"))
+        now = self._clock.now().astimezone(self._zone)
         self._since = {name: self._since.get(name, now) for _, name, _, _ in found}
         return [
-            {"part": part, "name": name, "since": self._since[name].isoformat(), "why": why, "do": do}
+            {"part": part, "name": name, "since": self._since[name].isoformat(timespec="seconds"), "why": why, "do": do}
             for part, name, why, do in found
         ]
 

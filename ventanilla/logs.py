@@ -75,6 +75,9 @@ def _in_order(zone: ZoneInfo, clock: Clock) -> Processor:
         at = clock.now().astimezone(zone).isoformat(timespec="milliseconds")
         ordered = {"event": fields.pop("event", ""), "at": at, "level": level}
         ordered.update(fields)
+        for name, value in fields.items():
+            if isinstance(value, datetime):
+                ordered[name] = value.astimezone(zone).isoformat(timespec="seconds")
         for name in SECRET_FIELDS & fields.keys():
             ordered[name] = MASK
         return ordered

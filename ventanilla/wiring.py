@@ -56,6 +56,7 @@ CLOSING_S = 4.0
 """Of these: for sessions that are sending a mail."""
 FINISHING_S = 4.0
 """Of these: for what was accepted and has no act yet, and for attempts under way."""
+MARGIN_S = 0.5
 LOOK_S = 0.02
 
 
@@ -78,7 +79,14 @@ async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
         gc.freeze()  # what stands now stands to the end: the collector need not look at it again and again
         await stop.wait()
         log.info("stopping")
+        asyncio.get_running_loop().call_later(SHUTDOWN_S - MARGIN_S, _cut_short)
     log.info("stopped")
+
+
+def _cut_short() -> None:
+    """End the process although something hangs: what was accepted is on disk, and the next start goes on with it."""
+    log.warning("stopped_cut_short")
+    os._exit(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording)}
         outbox = Outbox(claims, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
-        health = Health(settings, store, clock, listener)
+        health = Health(settings, store, clock, listener, outbox)
         commit.on_committed(health.note)
         server = await _serve(settings, health, start)
         closing.push_async_callback(server.cleanup)

@@ -43,9 +43,9 @@ async def migrate(url: str, now: datetime, *, pooled: bool = False) -> list[str]
     try:
         return await (migrate_postgres(url, now, pooled=pooled) if path is None else migrate_sqlite(path, now))
     except OSError as error:
-        raise StoreAway(f"{path}: {error.strerror or error}") from error
+        raise StoreAway(_unusable(path, error.strerror or str(error))) from error
     except sqlite3.DatabaseError as error:
-        raise StoreAway(f"{path}: {error}") from error
+        raise StoreAway(_unusable(path, str(error))) from error
 
 
 @contextmanager
@@ -63,10 +63,14 @@ async def open_store(url: str, *, pooled: bool = False) -> Store:
         try:
             return SqliteStore(path)
         except sqlite3.DatabaseError as error:
-            raise StoreAway(f"{path}: {error}") from error
+            raise StoreAway(_unusable(path, str(error))) from error
     store = PostgresStore(url, pooled=pooled)
     await store.read(_alive())
     return store
+
+
+def _unusable(path: Path | None, reason: str) -> str:
+    return f"database.url: {path} cannot be used ({reason}); name a file of ventanilla's in a folder it may write to"
 
 
 def _alive() -> Steps[None]:

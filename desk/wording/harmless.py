@@ -67,6 +67,8 @@ def greeted(name: str) -> str:
     words = normalize("NFC", line(name, GREETED_NAME_MAX * 2)).split()
     is_name = 0 < len(words) <= GREETED_WORDS_MAX and all(_NAME_WORD.fullmatch(word) for word in words)
     name = " ".join(words)
+    if name.isupper() or name.islower():
+        name = name.title()
     return name if is_name and len(name) <= GREETED_NAME_MAX else ""
 
 

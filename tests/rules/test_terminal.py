@@ -136,7 +136,7 @@ def test_a_dossier_reads_from_what_it_is_to_how_it_went() -> None:
         "              el certificado",
         "",
         "Plazos",
-        "  2026-11-24 12:00  solución · corre · todavía no se le dice al usuario",
+        "  2026-11-24 12:00  solución · vigente · todavía no se le informa al usuario",
         "",
         "Pausas",
         "  2026-11-24 12:00  asked",

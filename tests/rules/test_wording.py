@@ -49,12 +49,12 @@ def copy_of_templates(to: Path, language: str = "es") -> Path:
         ),
         pytest.param(
             "at", "2026-11-30T17:00:00Z",
-            "el lunes 30 de noviembre a las 11:00", "Monday, November 30, at 11:00 am",
+            "el lunes 30 de noviembre a las 11:00", "on Monday, November 30, at 11:00 am",
             id="another day",
         ),
         pytest.param(
             "before", "2027-01-04T17:00:00+00:00",
-            "el lunes 4 de enero de 2027 antes de las 11:00", "Monday, January 4, 2027, before 11:00 am",
+            "el lunes 4 de enero de 2027 antes de las 11:00", "before 11:00 am on Monday, January 4, 2027",
             id="another year",
         ),
         pytest.param(
@@ -79,7 +79,7 @@ def copy_of_templates(to: Path, language: str = "es") -> Path:
         ),
         pytest.param(
             "at", "2026-11-23T18:00:00+00:00",
-            "el lunes 23 de noviembre a las 12:00", "Monday, November 23, at 12:00 pm",
+            "el lunes 23 de noviembre a las 12:00", "on Monday, November 23, at 12:00 pm",
             id="the day before is just a day",
         ),
         pytest.param(

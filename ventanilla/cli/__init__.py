@@ -31,6 +31,26 @@ if TYPE_CHECKING:
 
 GOOD, PROBLEM, WRONG_USE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 75, 78
 """Exit codes (CONTRACT 1)."""
+LATER = frozenset(
+    (
+        "phone",
+        "doctor",
+        "deliver",
+        "when",
+        "why",
+        "held",
+        "backup",
+        "report",
+        "announce",
+        "reparse",
+        "rehearse",
+        "oauth",
+        "audit",
+        "erase",
+        "learn",
+    )
+)
+"""Commands of CONTRACT 1 whose feature is not there yet."""
 INTERRUPTED = 130
 """What a shell gives for a command ended by Ctrl-C."""
 
@@ -107,6 +127,8 @@ def _command_of(arguments: list[str]) -> str | int:
 
 def _unknown(first: str, names: Sequence[str]) -> str:
     every = ", ".join(names)
+    if first in LATER:
+        return f"ventanilla: `{first}` is not there yet; there are {every}"
     if not first:
         return f"ventanilla: which command? One of {every}"
     if first.startswith("--config"):

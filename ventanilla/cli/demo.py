@@ -8,7 +8,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from ventanilla.cli import GOOD
-from ventanilla.cli.run import arguments, begin_log
+from ventanilla.cli.run import arguments, begin_log, end_at_once_on_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,7 @@ def add(commands: "Commands") -> None:
 
 
 def run(args: Namespace, settings: "Settings") -> int:  # noqa: ARG001 -- the demo lays its own over the shipped ones
+    end_at_once_on_signals()
     import asyncio
     import tempfile
     from pathlib import Path

@@ -31,6 +31,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, settings: "Settings") -> int:
+    end_at_once_on_signals()
     import asyncio
 
     from desk.base.clock import WallClock
@@ -45,6 +46,16 @@ def run(args: Namespace, settings: "Settings") -> int:
     begin_log(settings, clock)
     asyncio.run(run_node(settings, clock, Start(workers=args.workers)))
     return GOOD
+
+
+def end_at_once_on_signals() -> None:
+    """Until the node listens to signals itself there is nothing to finish: SIGTERM ends with 0."""
+    import signal
+
+    def leave(*_: object) -> None:
+        raise SystemExit(GOOD)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def begin_log(settings: "Settings", clock: "Clock") -> None:
