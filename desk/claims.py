@@ -84,7 +84,7 @@ class Claims:
 
     @metered("arrival")
     async def store(self, delivery: Delivery, key: bytes) -> None:
-        """Store a mail; on return it is committed. A further copy of one adds recipients and transport to the first.
+        """Store a mail; on return it is committed. A further copy is a row of its own that owes nothing.
 
         Raises StoreAway.
         """
