@@ -50,8 +50,19 @@ def names() -> list[str]:
     return sorted(module.name for module in iter_modules(migrations.__path__))
 
 
+_made: dict[str, Script] = {}
+"""The scripts by dialect: they follow from the code alone, and are made once a process."""
+
+
 async def scripts(url: str) -> Script:
     """Return every migration's name and statements in order, in the engine's dialect; touches no database."""
+    dialect = url.partition("://")[0]
+    if dialect not in _made:
+        _made[dialect] = await _make(url)
+    return _made[dialect]
+
+
+async def _make(url: str) -> Script:
     config = tortoise_config(url)
     await Tortoise.init(config=config)
     try:
