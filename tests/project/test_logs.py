@@ -51,7 +51,7 @@ def test_an_event_is_one_json_line_in_the_zone_of_the_desk() -> None:
         "level": "info",
         "number": "INC-100425",
         "severity": 2,
-        "due": "2026-11-24T17:40:00+00:00",
+        "due": "2026-11-24T11:40:00-06:00",
         "name": "Íñigo\nx",
     }
     assert stream.getvalue().startswith('{"event":"incident_opened","at":"')
