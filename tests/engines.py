@@ -67,6 +67,10 @@ class PostgresServer:
         assert self._process, "the server was not started"
         return self._process.pid
 
+    def program(self, name: str) -> str:
+        """Return where a client's program of the server's own version is, e.g. `pg_dump`."""
+        return str(Path(self._programs["psql"]).with_name(name))
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"

@@ -1,7 +1,7 @@
 """A relay that keeps what it takes, and refuses what it is told to: the real protocol by aiosmtpd."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -63,11 +63,11 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(port: int = 0):
+async def relay(port: int = 0) -> AsyncIterator[Relay]:
     """A relay on loopback; port 0 takes a free one."""
     one = Relay()
     loop = asyncio.get_running_loop()
-    sessions = []
+    sessions: list[SMTP] = []
 
     def session() -> SMTP:
         sessions.append(SMTP(one, hostname="relay.test", loop=loop, enable_SMTPUTF8=True))
@@ -80,7 +80,7 @@ async def relay(port: int = 0):
     finally:
         server.close()
         for open_session in sessions:
-            if open_session.transport is not None:
+            if isinstance(open_session.transport, asyncio.WriteTransport):
                 open_session.transport.abort()
         await asyncio.sleep(0)
         await server.wait_closed()
