@@ -169,21 +169,23 @@ async def assert_what_was_unread_is_answered(one: House, kept: Kept) -> str:
 
 
 async def assert_an_old_answer_can_be_replied_to(one: House, kept: Kept) -> None:
+    """By the user, and by a colleague, whom nothing but the address signed then lets in."""
     user = kept.facts["user"]
-    reply = written(
-        "¿Ya quedó la de septiembre?",
-        subject=f"Re: {user['subject']}",
-        sender=user["address"],
-        message_id="<years-later@cliente.example>",
-        to=user["reply_to"],
-        In_Reply_To=user["acknowledgement"],
-        References=user["acknowledgement"],
-    )
     before = await one.incidents()
-    await one.take(reply, sender=user["address"], to=user["reply_to"])
-    assert await one.incidents() == before
-    (row,) = await one.rows("SELECT incident_id FROM messages WHERE message_id = '<years-later@cliente.example>'")
-    assert number_of(row[0]) == user["number"]
+    for name, sender in (("later-1", user["address"]), ("later-2", f"beto@{user['address'].partition('@')[2]}")):
+        reply = written(
+            f"¿Ya quedó la de septiembre? {name}",
+            subject=f"Re: {user['subject']}",
+            sender=sender,
+            message_id=f"<{name}@cliente.example>",
+            to=user["reply_to"],
+            In_Reply_To=user["acknowledgement"],
+            References=user["acknowledgement"],
+        )
+        await one.take(reply, sender=sender, to=user["reply_to"])
+        assert await one.incidents() == before
+        (row,) = await one.rows("SELECT incident_id FROM messages WHERE message_id = ?", f"<{name}@cliente.example>")
+        assert number_of(row[0]) == user["number"]
 
 
 async def assert_a_new_mail_has_a_new_number(one: House, kept: Kept, unread: str) -> str:
