@@ -25,6 +25,8 @@ PAGE_SIZE = 16384
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 """Size of the log from which it is moved into the file: a page written a hundred times meanwhile is moved once."""
+CHECKPOINT_COMMITS = 256
+"""Commits after which a large log is moved again: once moved it is filled from its start, and its size tells nothing."""
 TRUNCATE_BYTES = 256 * 1024 * 1024
 """Size from which the log is also cut, at the price of making writers wait."""
 CACHED_STATEMENTS = 512
@@ -127,6 +129,8 @@ class SqliteStore:
         self._checking = Hop("ledger-checkpoint", "checkpoint")
         self._log = f"{path}-wal"
         self._checkpoint: asyncio.Future[None] | None = None
+        self._size_moved = 0
+        self._commits_since = CHECKPOINT_COMMITS
 
     async def read(self, steps: Steps[R]) -> R:
         """Run reading steps in one hop. Raises StoreAway."""
@@ -178,13 +182,16 @@ class SqliteStore:
             self._writer.execute("ROLLBACK")
 
     def _checkpoint_when_large(self) -> None:
+        self._commits_since += 1
         if self._checkpoint is not None and not self._checkpoint.done():
             return
         try:
             size = os.stat(self._log).st_size
         except FileNotFoundError:
             return
-        if size > CHECKPOINT_BYTES:
+        has_grown = size - self._size_moved > CHECKPOINT_BYTES or self._commits_since > CHECKPOINT_COMMITS
+        if size > CHECKPOINT_BYTES and has_grown:
+            self._size_moved, self._commits_since = size, 0
             mode = "TRUNCATE" if size > TRUNCATE_BYTES else "PASSIVE"
             self._checkpoint = self._checking.submit(partial(checkpoint, self.path, mode))
 
