@@ -26,7 +26,7 @@ BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 """Size of the log from which it is moved into the file: a page written a hundred times meanwhile is moved once."""
 CHECKPOINT_COMMITS = 256
-"""Commits after which a large log is moved again: once moved it is filled from its start, and its size tells nothing."""
+"""Commits after which a large log is moved again: once moved it is filled from its start, its size tells nothing."""
 TRUNCATE_BYTES = 256 * 1024 * 1024
 """Size from which the log is also cut, at the price of making writers wait."""
 CACHED_STATEMENTS = 512
