@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 R = TypeVar("R")
 
-TOGETHER_MAX = 8
+TOGETHER_MAX = 64
 """Attempts under way at once."""
 RETRY_AFTER = (
     timedelta(seconds=15),

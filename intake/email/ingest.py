@@ -25,7 +25,7 @@ from intake.email.thread import find, of_message
 
 log = structlog.get_logger()
 
-TOGETHER_MAX = 16
+TOGETHER_MAX = 64
 """Arrivals that are on their way to their act at once."""
 AGAIN_S = 1.0
 """Wait before an arrival is tried again when the store is away."""
