@@ -27,7 +27,7 @@ def is_there(name: str) -> bool:
 
 @pytest.mark.done("house.9")
 def test_every_file_named_in_the_flow_exists(figure: Callable[[str], None]) -> None:
-    named = {match for match in re.findall(r"`([\w/]+\.py)`", FLOW)}
+    named = set(re.findall(r"`([\w/]+\.py)`", FLOW))
     missing = [name for name in sorted(named) if not any(str(path).endswith(f"/{name}") for path in CODE)]
     assert missing == []
     figure(f"{len(named)} files named, all there")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from aiosmtpd.smtp import Envelope
@@ -85,8 +86,12 @@ async def test_an_answer_refused_for_now_is_given_up_after_two_days_and_held(eng
         await one.take(written())
         while (await acknowledgement(one))[0] == "queued":
             await until_next_attempt(one)
-        assert (await acknowledgement(one))[0] == "given_up"
-        assert GIVE_UP_AFTER <= one.clock.now() - began < GIVE_UP_AFTER + RETRY_HOURLY * (1 + RETRY_SPREAD)
+        status, attempts, _ = await acknowledgement(one)
+        assert status == "given_up"
+        expected = sum(islice(waits(), attempts - 1), timedelta())
+        assert GIVE_UP_AFTER <= expected < GIVE_UP_AFTER + RETRY_HOURLY
+        spread = expected * RETRY_SPREAD
+        assert expected - spread <= one.clock.now() - began <= expected + spread
         (row,) = await one.rows("SELECT reason, explanation, owed_id, incident_id FROM held")
         assert (row[0], row[1]) == ("given_up", LATER)
         assert row[2] == await one.count("SELECT id FROM owed WHERE kind = 'acknowledgement'")
