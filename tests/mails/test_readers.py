@@ -107,6 +107,21 @@ async def test_other_mails_go_on_while_one_reader_is_stuck() -> None:
 
 
 @pytest.mark.anyio
+async def test_another_reader_stands_in_for_the_only_one_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intake.email.reading.reader.PATIENCE_SECONDS", 0.05)
+    async with readers(1, deadly, task_s=3.0) as pool:
+        stuck = asyncio.create_task(pool.read(mail("duerme")))
+        await asyncio.sleep(0)
+        results = await asyncio.gather(*(pool.read(RAW) for _ in range(5)))
+        assert [result.message.subject for result in results] == ["Hola"] * 5
+        assert not stuck.done()
+        with pytest.raises(ReaderFailed):
+            await stuck
+        assert len(pool.pids) == 1
+        assert (await pool.read(RAW)).message.subject == "Hola"
+
+
+@pytest.mark.anyio
 async def test_a_reader_killed_while_idle_takes_no_mail_with_it() -> None:
     async with readers(1) as pool:
         (first,) = pool.pids
