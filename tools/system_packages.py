@@ -31,6 +31,7 @@ class Need:
 NEEDS = (
     Need("postgres", "postgresql", "every test on PostgreSQL"),
     Need("postfix", "postfix", "the comparison with Postfix in `make bench`"),
+    Need("chromium", "chromium", "how mails and pages look in a browser"),
     Need("strace", "strace", "the test that sees an fsync before the 250"),
 )
 
