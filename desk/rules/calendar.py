@@ -8,7 +8,7 @@ Instants are aware on the way in and UTC on the way out, cut to their minute. No
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -23,6 +23,9 @@ HORIZON_DAYS = 20 * 366
 DAYS_OF_WEEK = 7
 YEAR_FIRST, YEAR_LAST = 1970, 2999
 """The years this calendar knows; outside them it raises OutsideCalendar."""
+
+CLOSED_MAX = 6
+"""Runs of closed days that `closed_between` tells at most: more than these nobody reads."""
 
 _DAYS_CACHED = 1024
 _YEARS_CACHED = 32
@@ -62,6 +65,21 @@ class DayLine:
     opens: datetime | None = None
     closes: datetime | None = None
     closed: Closed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """Days in a row that gave no support time, or less, by one holiday or closure.
+
+    `start` to `end` are the minutes of each local day it took: 0 to DAY_MINUTES when it left the day no open minute.
+    """
+
+    first: date
+    last: date
+    reason: ClosedReason
+    name: str = ""
+    start: int = 0
+    end: int = DAY_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,48 @@ class Calendar:
                 return tuple(lines)
         raise OutsideCalendar(f"{minutes} minutes of support time from {start.isoformat()} are not within reach")
 
+    def closed_between(self, start: datetime, end: datetime) -> tuple[ClosedDays, ...]:
+        """Return the holidays and closures that took support time between two instants, in order, CLOSED_MAX at most.
+
+        Days that follow each other, with nothing but days without hours between them, are one when their reason, name
+        and hours are. Raises OutsideCalendar.
+        """
+        found: list[ClosedDays] = []
+        window = _minute_of(start), _minute_of(end)
+        for ordinal in range(self._ordinal(start), self._ordinal(end) + 1):
+            for closed in self._taken_from(date.fromordinal(ordinal), window):
+                if found and self._follows(found[-1], closed):
+                    found[-1] = replace(found[-1], last=closed.first)
+                elif len(found) == CLOSED_MAX:
+                    return tuple(found)
+                else:
+                    found.append(closed)
+        return tuple(found)
+
+    def _taken_from(self, day: date, window: Minutes) -> Iterator[ClosedDays]:
+        """Yield the holiday or the closures that took support time of one day within a window of minutes."""
+        made = self._day(day.toordinal())
+        if made.closed is None or made.closed.reason is ClosedReason.NO_HOURS:
+            return
+        hours, closed = self._hours[day.weekday()], made.closed
+        if not made.spans:
+            if self._touches(day, hours, window):
+                yield ClosedDays(day, day, closed.reason, closed.name)
+            return
+        for closure in self._closures_on(day):
+            if self._touches(day, _within(hours, (closure.start, closure.end)), window):
+                yield ClosedDays(day, day, closed.reason, closure.text, closure.start, closure.end)
+
+    def _touches(self, day: date, spans: tuple[Minutes, ...], window: Minutes) -> bool:
+        """Tell whether some minute of local spans of a day lies in a window."""
+        return any(begin < window[1] and window[0] < end for begin, end in self._on_the_time_line(day, spans))
+
+    def _follows(self, before: ClosedDays, closed: ClosedDays) -> bool:
+        """Tell whether a closed day goes on what `before` is, with only days without hours between them."""
+        between = range(before.last.toordinal() + 1, closed.first.toordinal())
+        alike = replace(closed, first=before.first, last=before.last) == before
+        return alike and all(date.fromordinal(ordinal).weekday() not in self._hours for ordinal in between)
+
     def _lines_of(self, ordinal: int, minute: int, left: int) -> list[DayLine]:
         """Return the lines of one day, counting from a minute and at most `left`."""
         day, on = self._day(ordinal), date.fromordinal(ordinal)
@@ -221,11 +281,14 @@ class Calendar:
             return _Day((), Closed(ClosedReason.NO_HOURS))
         if (name := self._holidays_of(day.year).get(day)) is not None:
             return _Day((), Closed(ClosedReason.HOLIDAY, name))
-        closures = [closure for closure in self.closures if closure.first <= day <= closure.last]
+        closures = self._closures_on(day)
         for closure in closures:
             hours = _without(hours, (closure.start, closure.end))
         closed = Closed(ClosedReason.CLOSURE, closures[0].text) if closures else None
         return _Day(self._on_the_time_line(day, hours), closed)
+
+    def _closures_on(self, day: date) -> list[Closure]:
+        return [closure for closure in self.closures if closure.first <= day <= closure.last]
 
     def _on_the_time_line(self, day: date, spans: tuple[Minutes, ...]) -> tuple[Minutes, ...]:
         """Return local spans of a day in minutes since the epoch."""
@@ -268,6 +331,12 @@ def _without(spans: tuple[Minutes, ...], hole: Minutes) -> tuple[Minutes, ...]:
     left = ((start, min(end, hole[0])) for start, end in spans)
     right = ((max(start, hole[1]), end) for start, end in spans)
     return tuple(sorted(span for span in (*left, *right) if span[0] < span[1]))
+
+
+def _within(spans: tuple[Minutes, ...], part: Minutes) -> tuple[Minutes, ...]:
+    """Return what of spans lies in one."""
+    cut = ((max(start, part[0]), min(end, part[1])) for start, end in spans)
+    return tuple(span for span in cut if span[0] < span[1])
 
 
 def _country(code: str, year: int) -> Mapping[date, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from desk.base.errors import OutsideCalendar
 from desk.base.kinds import CLOSURE, Closure, HoursSpan
-from desk.rules.calendar import Calendar, Closed, ClosedReason, DayLine, merge_spans
+from desk.rules.calendar import CLOSED_MAX, Calendar, Closed, ClosedDays, ClosedReason, DayLine, merge_spans
 from desk.rules.settings import CalendarSettings, HoursSettings
 
 MEXICO, MADRID = ZoneInfo("America/Mexico_City"), ZoneInfo("Europe/Madrid")
@@ -207,6 +207,86 @@ def test_who_writes_after_hours_is_told_that_the_day_is_over() -> None:
     lines = DESK.explain(at("2026-11-24T19:00"), 60)
     assert lines[0] == DayLine(date(2026, 11, 24), 0, closed=Closed(ClosedReason.AFTER_HOURS))
     assert lines[1].minutes == 60
+
+
+HOLIDAY, CLOSURE_DAY = ClosedReason.HOLIDAY, ClosedReason.CLOSURE
+WINTER = Calendar.of(MEXICO, OFFICE, "MX", CHRISTMAS)
+
+
+def days(first: str, last: str, reason: ClosedReason, name: str, *hours: int) -> ClosedDays:
+    return ClosedDays(date.fromisoformat(first), date.fromisoformat(last), reason, name, *hours)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "start", "end", "told"),
+    [
+        pytest.param(DESK, "2026-11-24T10:00", "2026-11-24T12:00", (), id="a day like any other"),
+        pytest.param(DESK, "2026-11-27T18:59", "2026-11-30T10:59", (), id="a weekend is not told"),
+        pytest.param(
+            DESK,
+            "2026-11-13T18:00",
+            "2026-11-17T10:00",
+            (days("2026-11-16", "2026-11-16", HOLIDAY, "Día de la Revolución"),),
+            id="a holiday on the way",
+        ),
+        pytest.param(
+            DESK,
+            "2026-11-16T18:59",
+            "2026-11-17T10:00",
+            (days("2026-11-16", "2026-11-16", HOLIDAY, "Día de la Revolución"),),
+            id="written in the last minute the holiday took",
+        ),
+        pytest.param(DESK, "2026-11-16T19:00", "2026-11-17T10:00", (), id="written when that day would be over too"),
+        pytest.param(DESK, "2027-05-01T10:00", "2027-05-03T11:00", (), id="a holiday on a Saturday takes nothing"),
+        pytest.param(
+            WINTER,
+            "2026-12-24T13:00",
+            "2027-01-04T12:00",
+            (
+                days("2026-12-24", "2026-12-24", CLOSURE_DAY, "Nochebuena", 840, 1440),
+                days("2026-12-25", "2026-12-25", HOLIDAY, "Navidad"),
+                days("2026-12-28", "2026-12-31", CLOSURE_DAY, "inventario"),
+                days("2027-01-01", "2027-01-01", HOLIDAY, "Año Nuevo"),
+                days("2027-01-04", "2027-01-04", CLOSURE_DAY, "junta", 600, 675),
+            ),
+            id="each with its own reason and hours",
+        ),
+        pytest.param(WINTER, "2026-12-24T09:00", "2026-12-24T14:00", (), id="due before the closure begins"),
+        pytest.param(
+            Calendar.of(MEXICO, OFFICE, "", closures("2026-12-17/2026-12-22 mudanza")),
+            "2026-12-18T09:00",
+            "2026-12-23T10:00",
+            (days("2026-12-18", "2026-12-22", CLOSURE_DAY, "mudanza"),),
+            id="one run over a weekend, from the first day that took time",
+        ),
+        pytest.param(
+            Calendar.of(MEXICO, OFFICE, "", closures("2026-11-24 08:00/20:00 junta")),
+            "2026-11-24T09:00",
+            "2026-11-25T11:00",
+            (days("2026-11-24", "2026-11-24", CLOSURE_DAY, "junta"),),
+            id="hours that leave no minute are the whole day",
+        ),
+        pytest.param(
+            Calendar.of(MEXICO, OFFICE, "", closures("2026-11-24 09:00/14:00 a", "2026-11-24 14:00/19:00 b")),
+            "2026-11-24T09:00",
+            "2026-11-25T11:00",
+            (days("2026-11-24", "2026-11-24", CLOSURE_DAY, "a"),),
+            id="two that take the whole day are told as the first",
+        ),
+        pytest.param(DESK, "2026-11-17T10:00", "2026-11-13T18:00", (), id="an end before the start"),
+    ],
+)
+def test_closed_days_between_two_instants_are_those_that_took_support_time(
+    calendar: Calendar, start: str, end: str, told: tuple[ClosedDays, ...]
+) -> None:
+    assert calendar.closed_between(at(start), at(end)) == told
+
+
+def test_of_many_closed_days_no_more_are_told_than_anybody_reads() -> None:
+    every_other = closures(*(f"2026-11-{day:02}" for day in range(2, 30, 2)))
+    told = Calendar.of(MEXICO, ALWAYS, "", every_other).closed_between(at("2026-11-01T09:00"), at("2026-12-01T09:00"))
+    assert [one.first.day for one in told] == [2, 4, 6, 8, 10, 12]
+    assert len(told) == CLOSED_MAX
 
 
 def test_the_local_day_is_that_of_the_desk() -> None:
