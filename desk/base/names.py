@@ -214,6 +214,14 @@ class ThreadBy(StrEnum):
     NONE = "none"
 
 
+class QueueReason(StrEnum):
+    """Why the work of an incident stands where it does (DESIGN 3): by its severity."""
+
+    SEVERITY_1 = "severity_1"
+    SEVERITY_2 = "severity_2"
+    SEVERITY_3 = "severity_3"
+
+
 class PersonRole(StrEnum):
     """What somebody is to an incident."""
 

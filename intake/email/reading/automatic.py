@@ -11,6 +11,7 @@ from functools import lru_cache
 from desk.base.message import Mailbox
 from desk.base.names import MessageKind
 from desk.base.reading_words import ReadingWords
+from desk.base.signs import Sign
 from intake.email.reading.decode import header_text, one_line
 from intake.email.reading.walk import Headers
 
@@ -74,16 +75,16 @@ def who_wrote(
 
 def _loop(headers: Headers, sender: Mailbox, own: OwnMail | None) -> Verdict | None:
     if own is not None and own.is_ours:
-        return Verdict(MessageKind.LOOP, "Message-ID: one that this desk gave out")
+        return Verdict(MessageKind.LOOP, Sign.OWN_MESSAGE_ID.reason())
     if own is not None and sender.address.lower() in own.addresses:
-        return Verdict(MessageKind.LOOP, f"From: {sender.address} is an address of this desk")
+        return Verdict(MessageKind.LOOP, Sign.OWN_ADDRESS.reason(sender.address))
     if sum(1 for name, _ in headers.fields if name == "received") > HOPS_MAX:
-        return Verdict(MessageKind.LOOP, f"Received: more than {HOPS_MAX} of them")
+        return Verdict(MessageKind.LOOP, Sign.HOPS.reason(HOPS_MAX))
     return None
 
 
 def _shown(headers: Headers, name: str) -> str:
-    return f"{name.title()}: {one_line(header_text(headers.first(name)), SHOWN_MAX)}"
+    return one_line(header_text(headers.first(name)), SHOWN_MAX)
 
 
 def _word(headers: Headers, name: str) -> str:
@@ -98,45 +99,48 @@ def _says_no(headers: Headers) -> bool:
 def _by_headers(headers: Headers) -> Verdict | None:
     index = headers.index
     if "auto-submitted" in index and _word(headers, "auto-submitted") not in ("no", ""):
-        return Verdict(MessageKind.AUTOMATIC, _shown(headers, "auto-submitted"))
+        return Verdict(MessageKind.AUTOMATIC, Sign.AUTO_SUBMITTED.reason(_shown(headers, "auto-submitted")))
     for name in _LIST_FIELDS:
         if name in index:
-            return Verdict(MessageKind.LIST, _shown(headers, name))
+            return Verdict(MessageKind.LIST, Sign.HEADER.reason(name.title(), _shown(headers, name)))
     if "precedence" in index:
         word = _word(headers, "precedence").replace("-", "_")
         if word in ("bulk", "junk", "list", "auto_reply"):
-            return Verdict(MessageKind.LIST if word == "list" else MessageKind.AUTOMATIC, _shown(headers, "precedence"))
+            return Verdict(
+                MessageKind.LIST if word == "list" else MessageKind.AUTOMATIC,
+                Sign.PRECEDENCE.reason(_shown(headers, "precedence")),
+            )
     if "x-auto-response-suppress" in index:
         asked = set(re.split(r"[,;\s]+", header_text(headers.first("x-auto-response-suppress")).lower()))
         if asked & _SUPPRESSED:
-            return Verdict(MessageKind.AUTOMATIC, _shown(headers, "x-auto-response-suppress"))
+            return Verdict(MessageKind.AUTOMATIC, Sign.SUPPRESS.reason(_shown(headers, "x-auto-response-suppress")))
     for name in _MACHINE_FIELDS:
         if name in index and _word(headers, name) not in ("no", "false", "0"):
-            return Verdict(MessageKind.AUTOMATIC, _shown(headers, name))
+            return Verdict(MessageKind.AUTOMATIC, Sign.HEADER.reason(name.title(), _shown(headers, name)))
     return _by_type(headers)
 
 
 def _by_type(headers: Headers) -> Verdict | None:
     value = header_text(headers.first("content-type")[:500]).lower()
     if value.startswith("multipart/report") and any(kind in value for kind in _SYSTEM_TYPES):
-        return Verdict(MessageKind.AUTOMATIC, f"Content-Type: {one_line(value, SHOWN_MAX)}")
+        return Verdict(MessageKind.AUTOMATIC, Sign.REPORT_TYPE.reason(one_line(value, SHOWN_MAX)))
     return None
 
 
 def _by_envelope(headers: Headers, envelope_from: str | None) -> Verdict | None:
     if envelope_from is not None:
-        return Verdict(MessageKind.AUTOMATIC, "envelope: null sender") if not envelope_from.strip("<> ") else None
+        return Verdict(MessageKind.AUTOMATIC, Sign.NULL_SENDER.reason()) if not envelope_from.strip("<> ") else None
     path = headers.first("return-path")
     if path and not header_text(path).strip("<> "):
-        return Verdict(MessageKind.AUTOMATIC, "Return-Path: null sender")
+        return Verdict(MessageKind.AUTOMATIC, Sign.NULL_RETURN_PATH.reason())
     return None
 
 
 def _by_guess(sender: Mailbox, subject: str, words: ReadingWords) -> Verdict | None:
     if _ROBOTS.match(sender.address.partition("@")[0].lower()):
-        return Verdict(MessageKind.AUTOMATIC, f"From: {sender.address} is a robot's address")
+        return Verdict(MessageKind.AUTOMATIC, Sign.ROBOT.reason(sender.address))
     if begins_with(subject, words.automatic_subject_patterns):
-        return Verdict(MessageKind.AUTOMATIC, f"Subject: {one_line(subject, SHOWN_MAX)}")
+        return Verdict(MessageKind.AUTOMATIC, Sign.SUBJECT.reason(one_line(subject, SHOWN_MAX)))
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from desk.base.message import BounceRecipient, Mailbox
 from desk.base.reading_words import ReadingWords
+from desk.base.signs import Sign
 from intake.email.reading.addresses import addresses, mailbox
 from intake.email.reading.automatic import begins_with, compiled
 from intake.email.reading.decode import decode_transfer, decode_words, header_text, one_line
@@ -56,16 +57,16 @@ def find_bounce(
         kept = [found for found in reported if found.permanent or found.status[:1] != "2"]
         if not kept:
             return None
-        return Bounce(_distinct(kept), _returned(walked, text), "a delivery report (RFC 3464)")
+        return Bounce(_distinct(kept), _returned(walked, text), Sign.DELIVERY_REPORT.reason())
     named = walked.headers.first("x-failed-recipients")
     if named:
         failed = tuple(_in_words(box.address, text, words) for box in addresses(named))[:RECIPIENTS_MAX]
-        return Bounce(failed, _returned(walked, text), "X-Failed-Recipients")
+        return Bounce(failed, _returned(walked, text), Sign.FAILED_RECIPIENTS.reason())
     if not (null_sender or _is_daemon(sender, walked.headers)):
         return None
     if not (begins_with(subject, words.bounce_subject_patterns) or _says_failed(text, words)):
         return None
-    return Bounce(_named_in(text, sender, words), _returned(walked, text), f"Subject: {one_line(subject, 80)}")
+    return Bounce(_named_in(text, sender, words), _returned(walked, text), Sign.SUBJECT.reason(one_line(subject, 80)))
 
 
 def _is_daemon(sender: Mailbox, headers: Headers) -> bool:

@@ -11,6 +11,7 @@ from itertools import islice
 from desk.base.message import Attachment, Mailbox, Message, Parent
 from desk.base.names import MessageKind
 from desk.base.reading_words import ReadingWords
+from desk.base.signs import Sign
 from intake.email.reading.addresses import ADDRESS_HEADER_MAX, addresses
 from intake.email.reading.automatic import OwnMail, Verdict, who_wrote
 from intake.email.reading.bounce import Bounce, find_bounce
@@ -157,14 +158,12 @@ def _kind(
     if verdict is not None and verdict.kind is MessageKind.LOOP:
         return verdict.kind, verdict.reason
     if not sender.address:
-        return MessageKind.BROKEN, "From: no address that can be read"
+        return MessageKind.BROKEN, Sign.NO_SENDER.reason()
     if verdict is not None:
         return verdict.kind, verdict.reason
     if empty:
-        return MessageKind.BROKEN, "no subject, no text, no attachment"
-    return (
-        (MessageKind.FOLLOW_UP, "In-Reply-To or References") if is_reply else (MessageKind.NEW, "written by a person")
-    )
+        return MessageKind.BROKEN, Sign.EMPTY.reason()
+    return (MessageKind.FOLLOW_UP, Sign.REPLY.reason()) if is_reply else (MessageKind.NEW, Sign.PERSON.reason())
 
 
 @dataclass(slots=True)
