@@ -20,6 +20,7 @@ class Attachment:
 
     `start` and `end` are byte offsets of the part's encoded body in the raw mail; `size` is its decoded size in bytes;
     `encoding` is the lower-cased Content-Transfer-Encoding ("" when none). `name` is safe: no path, no controls.
+    `charset` is what a text declared, "" for any other type; the ledger does not keep it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Attachment:
     encoding: str
     inline: bool = False
     content_id: str = ""
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 
 from desk.base.message import Message, Parent
 from desk.base.reading_words import load_reading_words
+from desk.base.transfer import decode_transfer
 from intake.email.reading.automatic import OwnMail
-from intake.email.reading.decode import decode_transfer
 from intake.email.reading.read import read
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.eml"))

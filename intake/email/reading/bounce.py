@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from desk.base.message import BounceRecipient, Mailbox
 from desk.base.reading_words import ReadingWords
 from desk.base.signs import Sign
+from desk.base.transfer import decode_transfer
 from intake.email.reading.addresses import addresses, mailbox
 from intake.email.reading.automatic import begins_with, compiled
-from intake.email.reading.decode import decode_transfer, decode_words, header_text, one_line
+from intake.email.reading.decode import decode_words, header_text, one_line
 from intake.email.reading.headers import message_id, message_ids
 from intake.email.reading.walk import HEADER_BLOCK_MAX, Headers, Part, Walked, encoding_of, fields_of, header_fields
 

@@ -1,4 +1,4 @@
-"""Turning bytes of a mail into text: transfer encodings, charsets, encoded words, parameters of a header.
+"""Turning bytes of a mail into text: charsets, encoded words, parameters of a header.
 
 Never raises on bad input and never makes unstorable text: no NUL, no lone surrogate, no CR. Linear in its input.
 Charsets: the declared one, then UTF-8 strictly, then Windows-1252.
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from encodings.aliases import aliases
 from functools import lru_cache
 from itertools import islice
+
+from desk.base.transfer import NOT_BASE64, decode_base64
 
 HEADER_VALUE_MAX = 16 * 1024
 """Bytes of one header value that are decoded."""
@@ -26,17 +28,11 @@ WRONG_SHARE_MAX = 0.01
 UTF8_LONGEST = 4
 """Bytes of the longest character in UTF-8."""
 
-UU_MAX = 4 << 20
-"""Bytes of a uuencoded body that are decoded: it is read line by line."""
-
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 WHITE = b" \t\r\n\v\f"
 CHUNK = 1 << 20
 """Bytes of a body handled at a time, so that measuring a big attachment needs little memory."""
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
-_PADDING = re.compile(rb"=+")
 _PARAMETER = re.compile(r';[\s;]*([^\s=;"]{1,80})\s*=\s*("(?:\\.|[^"\\])*(?:"|\Z)|[^;]*)', re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _QUOTED_PAIR = re.compile(r"\\([\"\\])")
@@ -162,48 +158,6 @@ def scrub(text: str) -> str:
 def one_line(text: str, limit: int) -> str:
     """Return text for a single-line field, cut to a limit: line ends, control, direction characters become a space."""
     return scrub(_CONTROL.sub(" ", text[: limit * 4])).strip()[:limit]
-
-
-def decode_transfer(data: bytes, encoding: str) -> bytes:
-    """Return the bytes of a body in a transfer encoding (RFC 2045 §6); one that we do not know is taken as it is."""
-    if encoding == "base64":
-        return decode_base64(data)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(data)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return decode_uu(data)
-    return data
-
-
-def decode_base64(data: bytes) -> bytes:
-    """Return decoded base64, forgiving: foreign characters are skipped, padding inside starts a new run."""
-    body = data.rstrip(b"=\r\n \t-")
-    pieces = _PADDING.split(body) if b"=" in body else [body]
-    return b"".join(map(_decode_run, pieces))
-
-
-def _decode_run(piece: bytes) -> bytes:
-    clean = piece.translate(None, NOT_BASE64)
-    if len(clean) % 4 == 1:
-        clean = clean[:-1]
-    return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
-
-
-def decode_uu(data: bytes) -> bytes:
-    """Return decoded uuencode lines; a line that is damaged is left out."""
-    decoded = []
-    for line in data[:UU_MAX].splitlines():
-        if line[:6] == b"begin " or line in (b"end", b"`", b""):
-            continue
-        try:
-            decoded.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            length = ((line[0] - 32) & 63) * 4 + 5
-            try:
-                decoded.append(binascii.a2b_uu(line[: length // 3]))
-            except binascii.Error:
-                continue
-    return b"".join(decoded)
 
 
 def base64_runs(view: bytes, start: int, end: int) -> Iterator[bytes]:

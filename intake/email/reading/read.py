@@ -12,6 +12,7 @@ from desk.base.message import Attachment, Mailbox, Message, Parent
 from desk.base.names import MessageKind
 from desk.base.reading_words import ReadingWords
 from desk.base.signs import Sign
+from desk.base.transfer import UU_ENCODINGS, decode_transfer
 from intake.email.reading.addresses import ADDRESS_HEADER_MAX, addresses
 from intake.email.reading.automatic import OwnMail, Verdict, who_wrote
 from intake.email.reading.bounce import Bounce, find_bounce
@@ -19,7 +20,6 @@ from intake.email.reading.decode import (
     base64_runs,
     decode_charset,
     decode_header,
-    decode_transfer,
     decode_words,
     header_text,
     one_line,
@@ -41,12 +41,12 @@ FROM_FIELDS_MAX = 5
 
 _ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
-_UU = ("x-uuencode", "uuencode", "x-uue", "uue")
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n(?=[!-`])")
 _UU_END = re.compile(rb"(?m)^end[ \t]*\r?(?:\n|\Z)")
 _PERSONS = (MessageKind.NEW, MessageKind.FOLLOW_UP)
 _NO_MAILBOX = Mailbox("", "")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}\Z")
+_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}\Z")
 
 
 def read(
@@ -180,7 +180,7 @@ class _Content:
         """Tell text from attachments; a mail whose only part is neither is one attachment."""
         for part in self.walked.leaves:
             encoding = encoding_of(part.headers)
-            if encoding not in _ENCODINGS and encoding not in _UU:
+            if encoding not in _ENCODINGS and encoding not in UU_ENCODINGS:
                 self.defects.append(f"unknown transfer encoding {one_line(encoding, 40)}")
             if part.type in _SIGNATURES and part.within("multipart/signed") is part.parent:
                 continue
@@ -203,6 +203,7 @@ class _Content:
         disposition, params = parameters(part.headers.first("content-disposition"))
         name = safe_name(params.get("filename") or params.get("name") or part.params.get("name", ""))
         kind = part.type if _TYPE.match(part.type) else "application/octet-stream"
+        charset = part.params.get("charset", "") if kind.startswith("text/") else ""
         self.spans.append(part)
         self.attachments.append(
             Attachment(
@@ -214,6 +215,7 @@ class _Content:
                 encoding=encoding,
                 inline=disposition == "inline" or (part.headers.has("content-id") and disposition != "attachment"),
                 content_id=decode_header(part.headers.first("content-id"), 250).strip("<> "),
+                charset=charset if _CHARSET.match(charset) else "",
             )
         )
 
@@ -231,7 +233,7 @@ class _Content:
         view = self.walked.view
         if encoding == "base64":
             return sum(map(len, base64_runs(view, part.start, part.end))) * 3 // 4
-        if encoding == "quoted-printable" or encoding in _UU:
+        if encoding == "quoted-printable" or encoding in UU_ENCODINGS:
             return len(decode_transfer(view[part.start : part.end], encoding))
         return part.end - part.start
 
