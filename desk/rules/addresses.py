@@ -1,4 +1,4 @@
-"""Signed addresses and Message-IDs: what ties a mail to its incident, person and purpose (CONTRACT 2, DESIGN 6).
+"""Signed addresses, Message-IDs, status links, PINs: what ties mail, page and call to an incident (CONTRACT 2).
 
 A token is valid only for what it was made for; it says who may answer, never who did: the sender is authenticated
 elsewhere. Nothing here asks whether incident or person exist. Addresses are compared in lower case, for relays and mail
@@ -9,6 +9,7 @@ import re
 from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from hmac import compare_digest, digest
@@ -31,6 +32,14 @@ TOKEN_MAX = 2 + 6 + MAC_LENGTH
 """Characters of a reply token: purpose, kind of person, its id, MAC."""
 REPLY_EXTENSION_MAX = INCIDENT_DIGITS_MAX + 1 + TOKEN_MAX
 """Octets of `<digits>.<token>`, the longest of the three signed extensions."""
+PIN_DIGITS = 4
+STATUS_LINK_DAYS = 90
+"""Days a link to the status page opens: twice the week of silence that closes a case and the month in which it can be
+reopened, and some; short enough that a mailbox lost years later opens nothing."""
+STATUS_TOKEN_MAX = 64
+"""Characters of a token that are looked at; ours have INCIDENT_DIGITS_MAX + 1 + 4 + 1 + MAC_LENGTH."""
+STATUS_PATH = "/i/"
+"""Where the status page lives (CONTRACT 5)."""
 NO_INCIDENT = 0
 """Stands for the incident in a Message-ID of ours that belongs to none, as a digest's."""
 
@@ -47,6 +56,7 @@ _MESSAGE_ID = re.compile(
     rf"\s*<?([0-9]{{1,20}})\.([0-9a-z]{{1,13}})\.([a-z2-7]{{{MAC_LENGTH}}})@[^@\s<>]{{1,255}}>?\s*",
     re.IGNORECASE | re.ASCII,
 )
+_STATUS = re.compile(rf"([0-9]{{2,20}})\.([1-9a-z][0-9a-z]{{0,4}})\.([a-z2-7]{{{MAC_LENGTH}}})")
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -74,6 +84,20 @@ class BadSignature:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class StatusToken:
+    """The token of a status link that is right and may still be used."""
+
+    incident: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredToken:
+    """The token of a status link that was right until its day passed."""
+
+    incident: int
+
+
 def person_ref(person: int) -> str:
     """Return how a reply address names a person of `people`."""
     return f"p{person}"
@@ -82,6 +106,11 @@ def person_ref(person: int) -> str:
 def consultant_ref(consultant: int) -> str:
     """Return how a reply address names a consultant."""
     return f"c{consultant}"
+
+
+def status_link(public_url: str, token: str) -> str:
+    """Return the address of the status page that a token opens."""
+    return f"{public_url.rstrip('/')}{STATUS_PATH}{token}"
 
 
 def longest_local_part(local: str) -> int:
@@ -155,6 +184,37 @@ class Signer:
         digits = digits_of(incident) if incident else str(NO_INCIDENT)
         mac = self._mac(self.keys[0], _message_facts(incident, owed_id))
         return f"<{digits}.{_to_base36(owed_id)}.{mac}{self._place[1]}>"
+
+    def pin(self, incident_id: int) -> str:
+        """Return the PIN of an incident, PIN_DIGITS digits. It is derived: nothing is stored, and it never changes."""
+        return _pin(self.keys[0], incident_id)
+
+    def is_pin(self, incident_id: int, pin: str) -> bool:
+        """Tell whether a PIN is the incident's, by any key; how often one may try is not judged here."""
+        given = pin.encode(errors="replace")
+        return any(compare_digest(_pin(key, incident_id).encode(), given) for key in self.keys)
+
+    def status_token(self, incident_id: int, expires: date) -> str:
+        """Return the token of the status page, `<digits>.<day>.<MAC>`; it opens it up to and including that day."""
+        mac = self._mac(self.keys[0], _status_facts(incident_id, expires))
+        return f"{digits_of(incident_id)}.{_to_base36(expires.toordinal())}.{mac}"
+
+    def read_status_token(self, token: str, today: date) -> StatusToken | ExpiredToken | BadSignature:
+        """Return what a token of the status page opens, in any case; whether the incident exists is not asked."""
+        match = _STATUS.fullmatch(token.lower()) if len(token) <= STATUS_TOKEN_MAX and token.isascii() else None
+        incident = id_of(match[1]) if match else None
+        day = int(match[2], 36) if match else 0
+        if match is None or incident is None or not date.min.toordinal() <= day <= date.max.toordinal():
+            return BadSignature(token[:STATUS_TOKEN_MAX])
+        expires = date.fromordinal(day)
+        if not self._is_mac(match[3], _status_facts(incident, expires)):
+            return BadSignature(token)
+        return StatusToken(incident) if today <= expires else ExpiredToken(incident)
+
+    def status_url(self, public_url: str, incident_id: int, now: datetime) -> str:
+        """Return the link to an incident's status page that is told now, "" while the desk has no public address."""
+        expires = now.date() + timedelta(days=STATUS_LINK_DAYS)
+        return status_link(public_url, self.status_token(incident_id, expires)) if public_url else ""
 
     def read_address(self, address: str) -> SignedAddress | BadSignature | None:
         """Return what a reply address says. None: it is none of ours in form."""
@@ -230,6 +290,16 @@ class Signer:
 
 def _reply_facts(incident: int, person: str, purpose: Purpose) -> str:
     return f"reply|{incident}|{person}|{purpose}"
+
+
+def _status_facts(incident: int, expires: date) -> str:
+    return f"status|{incident}|{expires.isoformat()}"
+
+
+def _pin(key: bytes, incident: int) -> str:
+    """Return digits of an HMAC taken as a number: 64 bits over 10,000 leave no digit noticeably more likely."""
+    drawn = int.from_bytes(digest(key, f"pin|{incident}".encode(), "sha256")[:8])
+    return f"{drawn % 10**PIN_DIGITS:0{PIN_DIGITS}d}"
 
 
 def _message_facts(incident: int, owed: int) -> str:

@@ -1,6 +1,9 @@
-"""Signed addresses and Message-IDs: who forges one gets nowhere, and who answers gets home."""
+"""Signed addresses, Message-IDs and links: who forges one gets nowhere, and who answers gets home."""
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from string import ascii_lowercase, digits
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +15,19 @@ from desk.rules.addresses import (
     NO_INCIDENT,
     OWED_ID_MAX,
     PERSON_ID_MAX,
+    STATUS_LINK_DAYS,
+    STATUS_TOKEN_MAX,
     TOKEN_MAX,
     AddressMode,
     BadSignature,
+    ExpiredToken,
     SignedAddress,
     Signer,
+    StatusToken,
     consultant_ref,
     longest_local_part,
     person_ref,
+    status_link,
 )
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -242,3 +250,71 @@ def test_an_id_that_does_not_fit_is_a_programmers_mistake() -> None:
         PLUS.reply_address(10042, "x1", Purpose.TO_USER)
     with pytest.raises(AssertionError):
         PLUS.bounce_address(OWED_ID_MAX + 1)
+
+
+LAST_DAY = date(2027, 2, 14)
+STATUS = PLUS.status_token(10042, LAST_DAY)
+
+
+def test_a_status_link_opens_its_incident_up_to_its_last_day_and_says_so_afterwards() -> None:
+    assert PLUS.read_status_token(STATUS, LAST_DAY - timedelta(89)) == StatusToken(10042)
+    assert PLUS.read_status_token(STATUS, LAST_DAY) == StatusToken(10042)
+    assert PLUS.read_status_token(STATUS, LAST_DAY + timedelta(1)) == ExpiredToken(10042)
+
+
+def test_a_status_token_needs_no_escape_in_a_url_and_survives_a_change_of_case() -> None:
+    assert STATUS.startswith("100425.")
+    assert set(STATUS) <= set(ascii_lowercase + digits + ".")
+    assert PLUS.read_status_token(STATUS.upper(), LAST_DAY) == StatusToken(10042)
+    assert len(PLUS.status_token(10**9 - 1, date.max)) <= STATUS_TOKEN_MAX
+
+
+def test_a_status_link_told_now_opens_for_its_days_at_the_desks_public_address() -> None:
+    now = datetime(2026, 11, 16, 23, 59, tzinfo=UTC)
+    token = PLUS.status_token(10042, now.date() + timedelta(STATUS_LINK_DAYS))
+    assert PLUS.status_url("https://mesa.ejemplo.mx/", 10042, now) == f"https://mesa.ejemplo.mx/i/{token}"
+    assert status_link("https://ejemplo.mx/mesa", token) == f"https://ejemplo.mx/mesa/i/{token}"
+    assert PLUS.status_url("", 10042, now) == "", "a desk without a public address tells no link"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(PLUS.status_token(10043, LAST_DAY)[:-26] + STATUS[-26:], id="another incident"),
+        pytest.param(PLUS.status_token(10042, LAST_DAY + timedelta(1))[:-26] + STATUS[-26:], id="a later day"),
+        pytest.param(Signer((OTHER,), DESK).status_token(10042, LAST_DAY), id="another key"),
+        pytest.param(STATUS.replace("100425", "100426"), id="wrong check digit"),
+        pytest.param("0" + STATUS, id="a zero before the number"),
+        pytest.param(STATUS[:-1], id="a letter less"),
+        pytest.param(f"{STATUS}.", id="a dot of the sentence"),
+        pytest.param(STATUS[:7] + "zzzzz" + STATUS[-27:], id="a day after the end of time"),
+        pytest.param(STATUS[:-1] + "\N{KELVIN SIGN}", id="a letter that folds to ASCII"),
+        pytest.param(PLUS.reply_token(10042, "p1", Purpose.TO_USER), id="the token of a reply"),
+        pytest.param("a" * 100_000, id="long"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_a_status_token_we_did_not_make_opens_nothing(token: str) -> None:
+    assert isinstance(PLUS.read_status_token(token, LAST_DAY), BadSignature)
+
+
+def test_a_status_link_and_a_pin_outlive_a_change_of_key() -> None:
+    before, after = Signer((OTHER,), DESK), Signer((KEY, OTHER), DESK)
+    assert after.read_status_token(before.status_token(10042, LAST_DAY), LAST_DAY) == StatusToken(10042)
+    assert after.is_pin(10042, before.pin(10042))
+    assert after.pin(10042) == PLUS.pin(10042) != before.pin(10042)
+    assert not before.is_pin(10042, after.pin(10042))
+
+
+def test_a_pin_is_four_digits_and_stays_the_same() -> None:
+    pins = [PLUS.pin(incident) for incident in range(10_000, 12_000)]
+    assert all(len(pin) == 4 and set(pin) <= set(digits) for pin in pins)
+    assert pins == [PLUS.pin(incident) for incident in range(10_000, 12_000)]
+    assert max(Counter(pins).values()) <= 6, "pins are drawn from all ten thousand"
+    assert any(pin.startswith("0") for pin in pins)
+
+
+@pytest.mark.parametrize("pin", ["", "0", "00000", "\N{ARABIC-INDIC DIGIT ONE}234", "\ud800", "9" * 100_000])
+def test_what_is_no_pin_opens_nothing(pin: str) -> None:
+    assert not PLUS.is_pin(10042, pin)
+    assert PLUS.is_pin(10042, PLUS.pin(10042))
