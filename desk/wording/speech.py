@@ -4,7 +4,7 @@ Promises: every instant is said in the desk's time zone with its weekday and dat
 the year of the day it is said on. Never: decides by the name of a language; a new language is new files only.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -23,6 +23,9 @@ NOON = 12
 # Days of which a language says each when it is checked: every weekday and month, and a year that differs.
 TRIED_DAYS = 400
 FORMS = ("today", "tomorrow", "other")
+# Reasons a day is closed for, and how many days a language says each over when it is checked.
+CLOSED_REASONS = ("holiday", "closure")
+TRIED_SPANS = (0, 1, 40)
 # What goes wrong when a table lacks a key, a list an item, or a form names a part that does not exist.
 DATA_ERRORS = (LookupError, ValueError, AttributeError, TypeError)
 
@@ -53,6 +56,21 @@ class Speech:
         """Say an instant (RFC 3339) in a `way` of instants.toml; today and tomorrow are those of the day of `at`."""
         return self._said(way, instant, self._day(at))
 
+    def dated(self, day: str, at: str) -> str:
+        """Say a date (ISO 8601) by itself, with its weekday; its year when that is not the year of the day of `at`."""
+        try:
+            return str(self._instants["date"]["alone"].format_map(self._dated(date.fromisoformat(day), self._day(at))))
+        except DATA_ERRORS as broken:
+            raise TemplateBroken(f"{self.code}/instants.toml: date.alone: {broken!r}") from broken
+
+    def closed(self, days: Sequence[Mapping[str, str]], at: str) -> str:
+        """Say days on which the desk is closed: each `{reason, first, last, name}` a clause, joined to one sentence."""
+        clauses = [self._closed(one, self._day(at)) for one in days]
+        if len(clauses) < 2:  # noqa: PLR2004 - one needs no joining
+            return "".join(clauses)
+        joint = self._instants["closed"]
+        return f"{joint['and']}".join((f"{joint['comma']}".join(clauses[:-1]), clauses[-1]))
+
     def word(self, table: str, value: object) -> str:
         """Say a value by a table of words.toml; one that it does not list is said by the table's `default`."""
         words = self._words.get(table, {})
@@ -74,7 +92,8 @@ class Speech:
     def problems(self) -> list[str]:
         """Return what this language cannot say, a sentence each: every way is tried on days of every kind."""
         ways = self._instants.get("ways", {})
-        return sorted({problem for way in ways for problem in self._failures(way)})
+        said = {problem for way in ways for problem in self._failures(way)}
+        return sorted(said.union(*(self._unsaid_closed(reason) for reason in CLOSED_REASONS)))
 
     def _failures(self, way: str) -> Iterator[str]:
         at = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -83,6 +102,18 @@ class Speech:
                 self.instant(way, (at + timedelta(days=days, hours=days % 24)).isoformat(), at.isoformat())
             except TemplateBroken as broken:
                 yield str(broken)
+
+    def _unsaid_closed(self, reason: str) -> Iterator[str]:
+        at = datetime(2026, 1, 5, 12, tzinfo=UTC)
+        for first in range(len(FORMS)):
+            for span in TRIED_SPANS:
+                ends = {"first": first, "last": first + span}
+                days = {name: (at + timedelta(days=after)).date().isoformat() for name, after in ends.items()}
+                try:
+                    self.dated(days["first"], at.isoformat())
+                    self.closed([{"reason": reason, "name": "?", **days}] * 3, at.isoformat())
+                except TemplateBroken as broken:
+                    yield str(broken)
 
     def _say_zone(self) -> str:
         key = self._zone.key or ""
@@ -99,32 +130,60 @@ class Speech:
 
     def _say(self, way: str, instant: str, day: date) -> str:
         moment = self._local(instant)
-        distance = (moment.date() - day).days
-        form = FORMS[distance] if 0 <= distance < len(FORMS) - 1 else FORMS[-1]
+        form = _form(moment.date(), day)
         try:
             return str(self._instants["ways"][way][form].format_map(self._parts(moment, day)))
         except DATA_ERRORS as broken:
             raise TemplateBroken(f"{self.code}/instants.toml: ways.{way}.{form}: {broken!r}") from broken
 
+    def _closed(self, one: Mapping[str, str], day: date) -> str:
+        first, last = date.fromisoformat(one["first"]), date.fromisoformat(one["last"])
+        form = _form(first, day) if first == last else _SPANS[(first.year, first.month) == (last.year, last.month)]
+        try:
+            opening = {f"first_{name}": part for name, part in self._dated(first, day).items()}
+            tables = self._instants["closed"]
+            said = str(tables[one["reason"]][form].format_map(self._dated(last, day) | opening))
+            return str(tables["named"].format(said=said, name=one["name"])) if one["name"] else said
+        except DATA_ERRORS as broken:
+            raise TemplateBroken(f"{self.code}/instants.toml: closed.{one['reason']}.{form}: {broken!r}") from broken
+
     def _parts(self, moment: datetime, day: date) -> dict[str, str]:
         """Return everything a form may name: the parts of day and clock, then `date`, `date_short` and `clock`."""
+        clock = self._instants["clock"]
+        parts = self._dated(moment.date(), day)
+        parts |= {
+            "hour": str(moment.hour),
+            "hour12": str(moment.hour % NOON or NOON),
+            "minute": f"{moment.minute:02}",
+            "half": self._instants["halves"][moment.hour >= NOON],
+            "article": clock["articles"].get(str(moment.hour), clock["article"]),
+        }
+        parts["clock"] = clock["form"].format_map(parts)
+        return parts
+
+    def _dated(self, said: date, day: date) -> dict[str, str]:
+        """Return what a form may name of a date, seen from `day`."""
         tables = self._instants
-        weekday, month, clock = moment.weekday(), moment.month - 1, tables["clock"]
+        weekday, month = said.weekday(), said.month - 1
         parts = {
             "weekday": tables["weekdays"][weekday],
             "weekday_short": tables["weekdays_short"][weekday],
             "month": tables["months"][month],
             "month_short": tables["months_short"][month],
-            "day": str(moment.day),
-            "year": str(moment.year),
-            "hour": str(moment.hour),
-            "hour12": str(moment.hour % NOON or NOON),
-            "minute": f"{moment.minute:02}",
-            "half": tables["halves"][moment.hour >= NOON],
-            "article": clock["articles"].get(str(moment.hour), clock["article"]),
+            "day": str(said.day),
+            "year": str(said.year),
         }
-        year = "this_year" if moment.year == day.year else "other_year"
+        year = "this_year" if said.year == day.year else "other_year"
         parts["date"] = tables["date"][year].format_map(parts)
         parts["date_short"] = tables["date"][f"short_{year}"].format_map(parts)
-        parts["clock"] = clock["form"].format_map(parts)
         return parts
+
+
+# How several closed days are said, by whether they lie in one month.
+_SPANS = {True: "same_month", False: "other_month"}
+
+
+def _form(said: date, day: date) -> str:
+    """Return which of the forms of a table says a date, seen from `day`."""
+    distance = (said - day).days
+    return FORMS[distance] if 0 <= distance < len(FORMS) - 1 else FORMS[-1]

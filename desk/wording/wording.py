@@ -5,7 +5,7 @@ an undefined variable is an error, found by `check` before the first mail; only 
 text is made harmless before a template sees it. Never: decides by the name of a language, or touches a database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from desk.base.languages import folders, languages, load_toml
 from desk.wording.checking import folder_problems, template_problems
 from desk.wording.harmless import greeted, harmless, line
 from desk.wording.html import broken_lines
-from desk.wording.samples import SAMPLES
+from desk.wording.links import mailto
+from desk.wording.samples import LATER, SAMPLES
 from desk.wording.speech import Speech, Tables
 
 # The three files of a mail's folder.
@@ -28,6 +29,8 @@ FILES = ("subject.txt.j2", "body.txt.j2", "body.html.j2")
 HTML_ENDING = ".html.j2"
 # Under this name the filters find the language of the template they stand in.
 SPEECH = "_speech"
+# Under this name the bodies of a mail find its subject, so that a button opens a mail that threads with it.
+OWN_SUBJECT = "own_subject"
 # Longest subject, in characters; a longer one would only be an operator's template gone wrong.
 SUBJECT_MAX = 200
 
@@ -79,12 +82,13 @@ class Wording:
         """
         language = self.language(language)
         templates = self._mails.get((mail, language)) or self._load(mail, language)
-        context = self._globals[language] | harmless(facts)
+        context = {**self._globals[language], **LATER.get(mail, {}), **harmless(facts)}
         try:
-            subject, text, html = (_said(template, context) for template in templates)
+            subject = context[OWN_SUBJECT] = line(_said(templates[0], context), SUBJECT_MAX)
+            text, html = (_said(template, context) for template in templates[1:])
         except JinjaError as broken:
             raise TemplateBroken(f"{language}/mails/{mail}: {broken}") from broken
-        return Rendered(line(subject, SUBJECT_MAX), text, html, language)
+        return Rendered(subject, text, html, language)
 
     def template(self, mail: str, language: str, file: str) -> Template:
         """Return one compiled template. Raises TemplateMissing or TemplateBroken naming the file."""
@@ -115,7 +119,7 @@ class Wording:
 
     def _globals_of(self, speech: Speech) -> dict[str, Any]:
         """Return what every template of a language may name beside its facts (docs/TEMPLATES.md)."""
-        named = {"delimiter": speech.delimiter, "zone": speech.zone, "own_language": speech.code}
+        named = {"delimiter": speech.delimiter, "zone": speech.zone, "own_language": speech.code, OWN_SUBJECT: ""}
         return {**self.environment.globals, **named, SPEECH: speech}
 
     def _speech_of(self, code: str, timezone: ZoneInfo) -> Speech:
@@ -149,7 +153,8 @@ def _environment(roots: tuple[Path, ...]) -> Environment:
         auto_reload=False,
         cache_size=-1,  # as many as there are files
     )
-    environment.filters.update(line=line, greeted=greeted, broken_lines=broken_lines, said=said, word=word, size=size)
+    environment.filters.update(line=line, greeted=greeted, broken_lines=broken_lines, mailto=mailto)
+    environment.filters.update(said=said, dated=dated, closed_days=closed_days, word=word, size=size)
     return environment
 
 
@@ -162,6 +167,18 @@ def _said(template: Template, context: dict[str, Any]) -> str:
 def said(context: Context, instant: str, way: str) -> str:
     """Filter: an instant in a way of instants.toml, seen from the day of the fact `at`."""
     return _speech(context).instant(way, instant, context["at"])
+
+
+@pass_context
+def dated(context: Context, day: str) -> str:
+    """Filter: a date by itself, with its weekday."""
+    return _speech(context).dated(day, context["at"])
+
+
+@pass_context
+def closed_days(context: Context, days: Sequence[Mapping[str, str]]) -> str:
+    """Filter: the days on which the desk is closed, with their reasons, as one clause."""
+    return _speech(context).closed(days, context["at"])
 
 
 @pass_context
