@@ -160,7 +160,7 @@ class Claims:
         now = self._commit.clock.now()
         for owed in decision.owed:
             if (owed.not_before or owed.due_at) <= now:
-                self._owe(Waiting(owed, 0, now))
+                self._owe(Waiting(owed, 0))
 
     def _owe(self, waiting: Waiting) -> None:
         self._in_hand["owed"].add(waiting.owed.id)

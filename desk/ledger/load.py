@@ -25,7 +25,7 @@ from desk.rules.incident import Assignment, Incident, Participant, Pause, Promis
 
 OWED_COLUMNS = (
     "id, incident_id, kind, channel, address, language, audience, facts, shape, due_at, not_before, message_id, "
-    'in_reply_to, "references", reply_to, envelope_from, attempts, created_at'
+    'in_reply_to, "references", reply_to, envelope_from, attempts'
 )
 ARRIVAL_COLUMNS = (
     "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, "
@@ -252,7 +252,6 @@ class Waiting:
 
     owed: Owed
     attempts: int
-    since: datetime
 
 
 def waiting_of(row: Sequence[Any]) -> Waiting:
@@ -275,4 +274,4 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
         reply_to=row[14],
         envelope_from=row[15],
     )
-    return Waiting(owed, row[16], _at(row[17]))
+    return Waiting(owed, row[16])

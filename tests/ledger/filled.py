@@ -172,7 +172,7 @@ async def _send(commit: Commit, owed: Owed, one: Incident) -> None:
         reply_text="Recibimos su reporte.",
         message_id=owed.message_id,
     )
-    assert await claims.sent(Waiting(owed, 0, NOON), Sent(SENT_AT, "250 ok", answer, owed.facts["promises"]))
+    assert await claims.sent(Waiting(owed, 0), Sent(SENT_AT, "250 ok", answer, owed.facts["promises"]))
 
 
 def _apart(ids: Ids, now: datetime, whole: int) -> Decision:
