@@ -31,10 +31,8 @@ from desk.base.message import Message, Parent
 from desk.base.names import Channel, MessageKind
 from desk.base.reading_words import ReadingWords
 from intake.email.reading.automatic import OwnMail
-from intake.email.reading.grading import Classify, Grader, grade_by_triage
+from intake.email.reading.grading import Classify, Grader
 from intake.email.reading.read import read
-
-__all__ = ["ReadResult", "ReadTask", "Readers", "grade_by_triage", "read_and_grade"]
 
 TASK_SECONDS = 10.0
 """Wall time for one mail; the slowest honest mail of 40 MB takes half a second."""
