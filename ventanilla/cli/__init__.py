@@ -36,7 +36,6 @@ LATER = frozenset(
         "phone",
         "doctor",
         "deliver",
-        "when",
         "why",
         "held",
         "backup",

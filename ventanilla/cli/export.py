@@ -6,14 +6,12 @@ running service and without one. Never: changes anything.
 
 import json
 from argparse import Namespace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ventanilla.cli import Commands
     from ventanilla.settings import Settings
-
-SINCE = "write a time like 2026-11-24T11:40:00-06:00, or a local one like 2026-11-24 or '2026-11-24 11:40'"
 
 
 def add(commands: "Commands") -> None:
@@ -29,24 +27,16 @@ def run(args: Namespace, settings: "Settings") -> int:
     from zoneinfo import ZoneInfo
 
     from ventanilla.cli import GOOD, WRONG_USE
+    from ventanilla.cli._instants import HOW_TO_WRITE, instant_of
 
     since = None
     if args.since is not None:
         since = instant_of(args.since, ZoneInfo(settings.desk.timezone))
         if since is None:
-            print(f"ventanilla export: --since {args.since}: {SINCE}", file=sys.stderr)
+            print(f"ventanilla export: --since {args.since}: {HOW_TO_WRITE}", file=sys.stderr)
             return WRONG_USE
     asyncio.run(_export(settings, since))
     return GOOD
-
-
-def instant_of(text: str, zone: tzinfo) -> datetime | None:
-    """Return the instant a person wrote; one without offset is local in `zone`. None when it is no time."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 async def _export(settings: "Settings", since: datetime | None) -> None:
