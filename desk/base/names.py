@@ -198,6 +198,14 @@ class Purpose(StrEnum):
     TO_USER = "a"
 
 
+class Question(StrEnum):
+    """What is asked of who reports a failure and says nothing of it: what exactly, where, since when."""
+
+    WHICH = "which"
+    WHERE = "where"
+    SINCE = "since"
+
+
 BY_MACHINE = "machine"
 BY_USER = "user"
 LANGUAGE_UNKNOWN = "und"

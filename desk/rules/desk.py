@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from desk.rules.addresses import Signer
 from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets
+from desk.rules.tutorials import Tutorial
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Contact:
 class Desk:
     """The desk: its calendar, what it promises, how it signs, what its mails say of it.
 
-    `language` speaks to whoever's own is not known; `public_domains` are those of mail providers, where sharing a
-    domain makes nobody a colleague.
+    `language` speaks to whoever's own is not known; `public_url` is where users reach the status page, "" where they
+    cannot; `public_domains` are those of mail providers, where sharing a domain makes nobody a colleague.
     """
 
     calendar: Calendar
@@ -30,5 +31,8 @@ class Desk:
     language: str
     contacts: tuple[Contact, ...] = ()
     operator: str = ""
+    public_url: str = ""
     privacy_url: str = ""
+    privacy_version: str = ""
+    tutorials: tuple[Tutorial, ...] = ()
     public_domains: frozenset[str] = frozenset()

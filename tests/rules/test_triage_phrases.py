@@ -4,7 +4,8 @@ import pytest
 
 from desk.triage.phrases import PhraseBook
 from desk.triage.text import Text
-from desk.triage.words import fold, words_of
+from desk.base.folding import fold
+from desk.triage.words import words_of
 
 LISTS = {"thing": ["portal", "web service"], "cannot": ["no @reflexive? puedo|podemos"], "reflexive": ["me", "se"]}
 
