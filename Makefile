@@ -4,7 +4,7 @@ ISSUE ?= house
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants shown faults lock docs clean run-environment dev-environment
+.PHONY: help run test check bench mutants shown faults gallery lock docs clean run-environment dev-environment
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ faults: dev-environment ## kill -9 before and after every commit and socket writ
 shown: dev-environment ## each "Done when" line of ISSUE=house with the test that shows it
 	@$(PYTHON) -m tools.system_packages
 	@$(BIN)/python -m tools.shown $(ISSUE)
+
+gallery: dev-environment ## every mail and page, in every language and case, in one document to read
+	@$(BIN)/python -m tools.gallery
 
 docs: dev-environment ## write the pages that are generated from the code
 	@$(BIN)/python -m tools.settings_reference
