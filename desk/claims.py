@@ -33,26 +33,24 @@ MEMORY_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Hand(deque[T]):
-    """Rows handed on in memory, with a bell for who waits for them."""
+    """Rows handed on in memory. A row wakes one of those who wait, not all of them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._bell = asyncio.Event()
+        self._untaken = asyncio.Semaphore(0)
 
     def put(self, row: T) -> None:
         self.append(row)
-        self._bell.set()
+        self._untaken.release()
 
     def put_first(self, row: T) -> None:
         """Give a row back: it is the next one taken."""
         self.appendleft(row)
-        self._bell.set()
+        self._untaken.release()
 
     async def take(self) -> T:
         """Return the next row, waiting for one."""
-        while not self:
-            self._bell.clear()
-            await self._bell.wait()
+        await self._untaken.acquire()
         return self.popleft()
 
 
