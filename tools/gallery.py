@@ -48,6 +48,11 @@ class Kept:
     def title(self) -> str:
         return f"{self.language}/{self.name}.{self.case}"
 
+    @property
+    def length(self) -> int:
+        """How much there is to read, roughly."""
+        return len(self.text or self.html)
+
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.gallery", description="every mail and page, to be read")
@@ -78,7 +83,7 @@ def longest(kept: Iterable[Kept]) -> list[Kept]:
     """Return the longest case of each mail and page in the language that is photographed."""
     found: dict[str, Kept] = {}
     for one in kept:
-        if one.language == PHOTOGRAPHED and len(one.html) > len(found[one.name].html if one.name in found else ""):
+        if one.language == PHOTOGRAPHED and (one.name not in found or one.length > found[one.name].length):
             found[one.name] = one
     return list(found.values())
 
