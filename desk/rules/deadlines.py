@@ -4,7 +4,7 @@ A promise's status is computed here and stored nowhere. Nothing here tells anybo
 revisions come from rules of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -81,8 +81,8 @@ def status_of(promise: Promise, now: datetime, pauses: tuple[Pause, ...] = ()) -
     """Return how a promise stands.
 
     One that passed stays broken although a later time was given, unless a regrade replaced it; one that was kept after
-    its time is broken. An open pause stops the resolution only; whoever ends a pause gives the new time, so ended
-    pauses change nothing here.
+    its time is broken. An open pause stops the resolution only; whoever ends a pause gives the new time (that of
+    `due_after_pauses`), so ended pauses change nothing here.
     """
     if promise.cancelled_at is not None:
         return PromiseStatus.CANCELLED
@@ -96,6 +96,38 @@ def status_of(promise: Promise, now: datetime, pauses: tuple[Pause, ...] = ()) -
     if _is_paused(promise, pauses):
         return PromiseStatus.PAUSED
     return PromiseStatus.BROKEN if promise.due <= now else PromiseStatus.RUNNING
+
+
+def due_after_pauses(promise: Promise, pauses: tuple[Pause, ...], now: datetime, calendar: Calendar) -> datetime:
+    """Return until when a promise is to be kept: later by the support time in which its clock stood still.
+
+    A first attention is never moved, and no pause moves what had passed before it began. An open pause counts to now.
+    Raises OutsideCalendar.
+    """
+    due = promise.due
+    if promise.kind is not PromiseKind.RESOLUTION:
+        return due
+    for begin, end in _stretches(pauses, promise.made_at, now):
+        if begin >= due:
+            break
+        if minutes := calendar.open_minutes(begin, end):
+            due = calendar.due(due, minutes)
+    return due
+
+
+def paused_minutes(pauses: tuple[Pause, ...], start: datetime, end: datetime, calendar: Calendar) -> int:
+    """Return the support time from start to end in which the resolution's clock stood still, in open minutes."""
+    return sum(calendar.open_minutes(*stretch) for stretch in _stretches(pauses, start, end))
+
+
+def _stretches(pauses: tuple[Pause, ...], start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield from when to when the clock stood still between two instants, in order; what overlaps counts once."""
+    reached = start
+    for pause in sorted(pauses, key=lambda one: one.since):
+        begin, until = max(pause.since, reached), min(pause.until or end, end)
+        if begin < until:
+            yield begin, until
+            reached = until
 
 
 def wake_at(incident: Incident) -> datetime | None:
