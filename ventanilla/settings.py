@@ -54,7 +54,6 @@ CHECKOUT = Path(__file__).parent.parent / "config" / "ventanilla.toml"
 EXAMPLE_DOMAIN = "ejemplo.mx"
 NOT_SHOWN = "(not shown)"
 LATER: Mapping[str, str] = {
-    "words": "the words of every mail, and the calendar explained",
     "faults": "further ways in, caps, and whatever can fail",
     "phone": "the telephone",
     "reading": "reading mail as the world sends it",
@@ -117,7 +116,7 @@ class Settings:
     triage: TriageSettings = part(TriageSettings)
     types: tuple[TypeSettings, ...] = rows(TypeSettings, later="climb")
     service: ServiceSettings = part(ServiceSettings)
-    tutorials: tuple[TutorialSettings, ...] = rows(TutorialSettings, later="words")
+    tutorials: tuple[TutorialSettings, ...] = rows(TutorialSettings)
     contact: ContactSettings = part(ContactSettings)
     answers: AnswersSettings = part(AnswersSettings)
     retention: RetentionSettings = part(RetentionSettings)

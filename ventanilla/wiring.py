@@ -34,6 +34,7 @@ from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets
 from desk.rules.desk import Contact, Desk
 from desk.rules.routing import Consultant
+from desk.rules.tutorials import Tutorial
 from desk.verbs.reception import Reception
 from desk.verbs.roster import RosterBook, enrol
 from desk.wording.wording import Wording
@@ -207,7 +208,13 @@ def desk_of(settings: Settings) -> Desk:
         language=settings.desk.language,
         contacts=contacts,
         operator=settings.desk.operator,
+        public_url=settings.http.public_url,
         privacy_url=settings.privacy.notice_url,
+        privacy_version=settings.privacy.version,
+        tutorials=tuple(
+            Tutorial.of(one.title, one.url, one.topics, one.language or settings.desk.language)
+            for one in settings.tutorials
+        ),
         public_domains=_public_domains(),
     )
 

@@ -58,7 +58,7 @@ class HttpSettings:
     port: int = setting(8080, "Port of the web server; 0 lets the system choose one.", PORT)
     public_url: str = setting(
         "http://127.0.0.1:8080",
-        "Address under which users and Twilio reach the web server. While it is on loopback, mails carry no link.",
+        "Address under which users and Twilio reach the web server; the links in mails begin with it.",
         URL,
     )
     inside: tuple[Network, ...] = setting(

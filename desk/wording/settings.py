@@ -21,4 +21,4 @@ class PrivacySettings:
     """The privacy notice that the law asks for."""
 
     notice_url: str = setting("", "Where the notice is; every acknowledgement names it.", optional(LINK))
-    version: str = setting("", "Version of the notice, kept with each incident.", TEXT, later="words")
+    version: str = setting("", "Version of the notice, kept with each acknowledgement.", TEXT)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from desk.base.folding import fold
 from desk.triage.phrases import PhraseBook
 from desk.triage.text import Text
-from desk.base.folding import fold
 from desk.triage.words import words_of
 
 LISTS = {"thing": ["portal", "web service"], "cannot": ["no @reflexive? puedo|podemos"], "reflexive": ["me", "se"]}

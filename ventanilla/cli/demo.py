@@ -58,9 +58,10 @@ async def _demo(folder: "Path", workers: int) -> None:
 
 
 def _settings(folder: "Path", sink: "MailSink") -> "Settings":
-    """Return the demo's settings: the shipped ones, its own roster, this run's folder, sink and key."""
+    """Return the demo's settings: the shipped ones, its own roster, this run's folder, sink, key and web address."""
     import os
     import secrets
+    from dataclasses import replace
 
     from ventanilla.settings import default_file, load
 
@@ -73,7 +74,9 @@ def _settings(folder: "Path", sink: "MailSink") -> "Settings":
     )
     file.write_text(default_file().with_name("demo.toml").read_text(encoding="utf-8") + table, encoding="utf-8")
     honoured = {name: os.environ[name] for name in HONOURED if name in os.environ}
-    return load(file, honoured)
+    settings = load(file, honoured)
+    public_url = f"http://{LOOPBACK}:{settings.http.port}"
+    return replace(settings, http=replace(settings.http, public_url=public_url))
 
 
 HONOURED = ("VENTANILLA_HTTP__PORT", "VENTANILLA_SMTP__PORT")
