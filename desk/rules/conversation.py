@@ -7,7 +7,8 @@ from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, O
 from desk.rules.addresses import consultant_ref
 from desk.rules.decision import CameBack, Decision, Event, IncidentChange, Owed
 from desk.rules.incident import Incident, Move, moved
-from desk.rules.mail import MailFacts, Standing, notice, references_of, stored, told
+from desk.rules.mail import MailFacts, Standing, references_of, stored, told
+from desk.rules.notice import notice
 from desk.rules.routing import Consultant
 
 BOUNCE_TEXT_MAX = 300

@@ -1,15 +1,13 @@
-"""A mail as rules see it, and what its chapters share: the stored message, the notice to a consultant, References."""
+"""A mail as rules see it, and what its chapters share: the stored message, References, instants as facts hold them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Mailbox, Message
-from desk.base.names import Audience, Channel, Direction, OwedKind, PromiseKind, Purpose, ThreadBy
-from desk.rules.addresses import consultant_ref
-from desk.rules.decision import Ids, Owed, StoredMessage
+from desk.base.names import Audience, Channel, Direction, MessageKind, ThreadBy
+from desk.rules.decision import Ids, StoredMessage
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
 from desk.rules.routing import Consultant, Roster
@@ -17,13 +15,8 @@ from desk.rules.routing import Consultant, Roster
 MESSAGE_KEY = b"m"
 ARRIVAL_KEY = b"a"
 """First octets of the two keys of DESIGN 7: one mail's may otherwise be alike."""
-NOTICE_TEXT_MAX = 8_000
-"""Characters of the user's words that a notice carries; the whole text stays in the incident."""
 REFERENCES_MAX = 10
 """Message-IDs in our References: the first and the latest (RFC 5322 §3.6.4 sets no bound)."""
-ATTACHMENTS_MAX = 50
-"""Attachments a notice names."""
-
 
 STRONG = frozenset({ThreadBy.SIGNED_ADDRESS, ThreadBy.SIGNED_MESSAGE_ID, ThreadBy.KNOWN_MESSAGE_ID})
 """Ties that no stranger makes up: a token of ours, or a Message-ID that only who had the mail knows."""
@@ -49,12 +42,25 @@ NO_THREAD = Thread()
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A message of an incident as whoever takes it up reads it: the new words, and who may know of them."""
+
+    at: datetime
+    direction: Direction
+    audience: Audience
+    sender: str
+    sender_name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MailFacts:
     """Everything a rule may know when a mail is decided.
 
     `seen` is what the message key stood for when it was taken before (0: something held), None when it is new.
     `incident` is the one that `thread` names; `person` who the sender's address belongs to. `first_mails` gives the
-    Message-ID of the first mail about the incident to an address.
+    Message-ID of the first mail about the incident to an address. `dossier` holds the latest messages of the incident,
+    newest last; `others` the open incidents of `person`, newest first. Both are bounded by who loads them.
     """
 
     arrival: Arrival
@@ -68,6 +74,8 @@ class MailFacts:
     incident: Incident | None = None
     person: int | None = None
     first_mails: Mapping[str, str] | None = None
+    dossier: tuple[Earlier, ...] = ()
+    others: tuple[int, ...] = ()
 
     @property
     def key(self) -> bytes:
@@ -82,6 +90,11 @@ class MailFacts:
             if domain_of(other.address) and domain_of(other.address) == domain_of(sender.address):
                 return Mailbox(sender.name or other.name, other.address)
         return sender
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Tell whether nobody could read the mail, or nobody wrote it: it goes on as it came (DESIGN 7)."""
+        return self.message.kind is MessageKind.BROKEN or not self.message.sender.address
 
     @property
     def consultant(self) -> Consultant | None:
@@ -137,54 +150,3 @@ def references_of(facts: MailFacts) -> tuple[str, ...]:
 def told(instant: datetime | None) -> str | None:
     """Return an instant as frozen facts hold it."""
     return instant.isoformat() if instant is not None else None
-
-
-def notice(facts: MailFacts, incident: Incident, to: Consultant, now: datetime, standing: Standing = NEW) -> Owed:
-    """Return the notice that tells a consultant of an incident, or of new words in it (DESIGN 2, Consultant)."""
-    owed_id = facts.ids.next("owed")
-    first = (facts.first_mails or {}).get(to.email, "")
-    return Owed(
-        id=owed_id,
-        incident=incident.id,
-        kind=OwedKind.NOTICE,
-        channel=Channel.EMAIL,
-        to=to.email,
-        language=to.language or facts.desk.language,
-        audience=Audience.INTERNAL,
-        facts=_notice_facts(facts, incident, to, standing),
-        due_at=now,
-        message_id=facts.desk.signer.message_id(incident.id, owed_id),
-        references=(first,) if first else (),
-        reply_to=facts.desk.signer.reply_address(incident.id, consultant_ref(to.id), Purpose.USER_WORDS),
-        envelope_from=facts.desk.signer.bounce_address(owed_id),
-    )
-
-
-def _notice_facts(facts: MailFacts, incident: Incident, to: Consultant, standing: Standing) -> Mapping[str, Any]:
-    message = facts.message
-    words = message.reply_text or message.text
-    assigned = incident.assigned(incident.queue)
-    first, last = incident.promise(PromiseKind.FIRST_ATTENTION), incident.promise(PromiseKind.RESOLUTION)
-    return {
-        "number": incident.number,
-        "severity": incident.severity.value,
-        "severity_reasons": list(incident.severity_reasons),
-        "queue": incident.queue.value,
-        "at": told(facts.arrival.received_at),
-        "first_attention": told(first.due) if first and incident.first_response_at is None else None,
-        "resolution": told(last.due) if last else None,
-        "name": message.sender.name,
-        "email": message.sender.address,
-        "subject": message.subject,
-        "text": words[:NOTICE_TEXT_MAX],
-        "more": len(words) > NOTICE_TEXT_MAX,
-        "attachments": [
-            {"name": one.name, "type": one.type, "size": one.size} for one in message.attachments[:ATTACHMENTS_MAX]
-        ],
-        "to_name": to.name,
-        "assigned": assigned is not None and assigned.consultant == to.id,
-        "added": standing.is_added,
-        "automatic": standing.is_automatic,
-        "language": incident.language,
-        "reply_goes_to": "",
-    }

@@ -24,7 +24,8 @@ from desk.rules.addresses import person_ref
 from desk.rules.deadlines import promises_for, wake_at
 from desk.rules.decision import Decision, Event, IncidentChange, NewPerson, Owed, Row
 from desk.rules.incident import Assignment, Incident, Participant, Promise
-from desk.rules.mail import NEW, MailFacts, Standing, notice, references_of, stored, told
+from desk.rules.mail import NEW, MailFacts, Standing, references_of, stored, told
+from desk.rules.notice import notice
 from desk.rules.numbers import number_of
 from desk.rules.routing import Consultant, queue_for
 

@@ -52,7 +52,7 @@ def way_of(facts: MailFacts) -> Way:
         return Way.SEVERAL_FROM
     if message.kind in (MessageKind.LIST, MessageKind.LOOP):
         return Way.LIST if message.kind is MessageKind.LIST else Way.OWN
-    if message.kind is MessageKind.BROKEN or not message.sender.address:
+    if facts.is_unreadable:
         return Way.UNREADABLE
     if message.kind is MessageKind.AUTOMATIC:
         return Way.MACHINE_JOINS if facts.incident else Way.MACHINE_OPENS

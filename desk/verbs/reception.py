@@ -10,13 +10,13 @@ from desk.base.grade import Grade
 from desk.base.message import Arrival, Message
 from desk.base.names import Channel
 from desk.commit import Commit
-from desk.ledger import load
+from desk.ledger import dossier, load
 from desk.ledger.statements import Steps
 from desk.rules import held, reception
 from desk.rules.decision import Decision, Ids
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
-from desk.rules.mail import MESSAGE_KEY, MailFacts, Thread
+from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, Thread
 from desk.rules.numbers import number_of
 from desk.rules.routing import Roster
 from desk.verbs.roster import RosterBook
@@ -30,6 +30,8 @@ class _Known:
     person: int | None
     incident: Incident | None
     first_mails: Mapping[str, str]
+    dossier: tuple[Earlier, ...]
+    others: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class ReceiveMail:
             incident=known.incident,
             person=known.person,
             first_mails=known.first_mails,
+            dossier=known.dossier,
+            others=known.others,
         )
 
     def decide(self, facts: MailFacts, now: datetime) -> Decision:
@@ -74,11 +78,21 @@ class ReceiveMail:
     def _known(self, roster: Roster) -> Steps[_Known]:
         taken = yield from load.key(MESSAGE_KEY + self.message.digest)
         person = yield from load.person(Channel.EMAIL, self.message.sender.address.lower())
+        others = (yield from dossier.open_incidents(person.id)) if person else ()
         incident = None
+        earlier: tuple[Earlier, ...] = ()
         if self.thread.incident is not None:
             incident = yield from load.incident(self.thread.incident)
+            earlier = yield from dossier.latest(self.thread.incident)
         first_mails = yield from _first_mails(incident, roster)
-        return _Known(taken.ref if taken else None, person.id if person else None, incident, first_mails)
+        return _Known(
+            seen=taken.ref if taken else None,
+            person=person.id if person else None,
+            incident=incident,
+            first_mails=first_mails,
+            dossier=earlier,
+            others=others,
+        )
 
 
 def _first_mails(incident: Incident | None, roster: Roster) -> Steps[Mapping[str, str]]:

@@ -31,6 +31,7 @@ PARTIAL = {
     ("arrivals", ("id",), False, "done_at IS NULL"),
     ("owed", ("not_before",), False, "status IN ('queued', 'delayed')"),
     ("incidents", ("wake_at",), False, "wake_at IS NOT NULL"),
+    ("incidents", ("requester_id",), False, "status <> 'closed'"),
     ("held", ("id",), False, "decided_at IS NULL"),
 }
 """The indexes that RunSQL makes: table, columns, unique, condition."""
@@ -213,8 +214,8 @@ async def postgres_catalogue(url: str) -> Catalogue:
 def plainly(condition: str) -> str:
     """Return a condition as we wrote it: PostgreSQL writes casts, brackets and IN in its own way."""
     text = re.sub(r"::(text|character varying)(\[\])?", "", condition)
-    text = re.sub(r"= ANY \(\(?ARRAY\[([^\]]*)\]\)?\)", r"IN <\1>", text).replace("(", "").replace(")", "")
-    return text.replace("<", "(").replace(">", ")")
+    text = re.sub(r"= ANY \(\(?ARRAY\[([^\]]*)\]\)?\)", r"IN «\1»", text).replace("(", "").replace(")", "")
+    return text.replace("«", "(").replace("»", ")")
 
 
 async def catalogue(url: str) -> Catalogue:
