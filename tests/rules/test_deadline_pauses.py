@@ -1,4 +1,4 @@
-"""A resolution's clock stands still while the user is asked; the support time it stood still is added, to the minute."""
+"""A resolution's clock stands still while the user is asked; the support time it stood still is added."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
