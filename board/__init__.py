@@ -1,1 +1,1 @@
-"""The board: pages for supervisors and users. It holds nothing yet; the status page is the first to move in."""
+"""The board: pages for supervisors and users. So far the user's status page."""

@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import web
 
+from board.status_page import DeskIdentity, StatusPage
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
 from desk.base.names import Channel
@@ -137,7 +138,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
 
         health = Health(settings, store, clock, listener, outbox)
         commit.on_committed(health.note)
-        server = await _serve(settings, health, start)
+        page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
+        server = await _serve(settings, (*health.routes(), *page.routes(), *start.routes))
         closing.push_async_callback(server.cleanup)
         if settings.smtp.port:
             await listener.start()
@@ -167,9 +169,9 @@ async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:
         log.warning("stopped_unfinished", attempts=outbox.attempts_under_way)
 
 
-async def _serve(settings: Settings, health: Health, start: Start) -> web.AppRunner:
+async def _serve(settings: Settings, routes: Iterable[web.RouteDef]) -> web.AppRunner:
     app = web.Application()
-    app.add_routes([*health.routes(), *start.routes])
+    app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -229,10 +229,16 @@ def _object(
 
 def due(promises: Iterable[Promise], kind: PromiseKind) -> datetime | None:
     """Return the time of a kind that was told last; before any was told, the one that is about to be."""
+    promise = latest_told(promises, kind)
+    return None if promise is None else promise.due
+
+
+def latest_told(promises: Iterable[Promise], kind: PromiseKind) -> Promise | None:
+    """Return the promise of a kind that was told last; before any was told, the one that is about to be."""
     of_kind = [promise for promise in promises if promise.kind is kind]
-    if told := [(one.told_at, one.id, one.due) for one in of_kind if one.told_at is not None]:
+    if told := [(one.told_at, one.id, one) for one in of_kind if one.told_at is not None]:
         return max(told)[2]
-    return next((one.due for one in of_kind if one.replaced_by is None and one.cancelled_at is None), None)
+    return next((one for one in of_kind if one.replaced_by is None and one.cancelled_at is None), None)
 
 
 def promise_of(row: Row) -> Promise:

@@ -21,6 +21,7 @@ from desk.wording.checking import folder_problems, template_problems
 from desk.wording.harmless import greeted, harmless, line
 from desk.wording.html import broken_lines
 from desk.wording.links import mailto
+from desk.wording.page import Pages
 from desk.wording.samples import LATER, SAMPLES
 from desk.wording.speech import Speech, Tables
 
@@ -60,6 +61,8 @@ class Wording:
         self._speech = {code: self._speech_of(code, timezone) for code in self.languages}
         self.environment = _environment(self.roots)
         self._globals = {code: self._globals_of(speech) for code, speech in self._speech.items()}
+        self._pages = Pages(self.environment, self._globals, self.roots)
+        self.page_style = self._pages.style_digest
         self._mails: dict[tuple[str, str], tuple[Template, ...]] = {}
 
     def language(self, wanted: str) -> str:
@@ -90,6 +93,10 @@ class Wording:
             raise TemplateBroken(f"{language}/mails/{mail}: {broken}") from broken
         return Rendered(subject, text, html, language)
 
+    def page(self, page: str, language: str, facts: Mapping[str, Any]) -> str:
+        """Return a page in a language, or in the desk's own. Raises TemplateMissing or TemplateBroken, like `render`."""
+        return self._pages.render(page, self.language(language), facts)
+
     def template(self, mail: str, language: str, file: str) -> Template:
         """Return one compiled template. Raises TemplateMissing or TemplateBroken naming the file."""
         name = f"{language}/mails/{mail}/{file}"
@@ -111,6 +118,7 @@ class Wording:
                     problems += template_problems(self.environment, f"{code}/mails/{mail}/{file}", contexts)
         for root in self.roots:
             problems += folder_problems(root, self.languages, SAMPLES, FILES)
+        problems += self._pages.problems()
         return problems
 
     def _load(self, mail: str, language: str) -> tuple[Template, ...]:
