@@ -36,7 +36,6 @@ LATER = frozenset(
         "phone",
         "doctor",
         "deliver",
-        "why",
         "held",
         "backup",
         "report",

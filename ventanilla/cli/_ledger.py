@@ -4,14 +4,14 @@ Promises: a database that is away or not to date is one sentence that says what,
 password of its URL.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from desk.base.clock import WallClock
-from desk.base.errors import NotMigrated, StoreAway
+from desk.base.errors import NotMigrated, StoreAway, UnknownNumber
 
 if TYPE_CHECKING:
     from desk.ledger.reading import Reader
@@ -43,6 +43,17 @@ async def opened(settings: "Settings") -> "AsyncIterator[tuple[Reader, Look]]":
     with explained(settings):
         async with reading.opened(settings.database.url, pooled=settings.database.pooled) as reader:
             yield reader, Look(ZoneInfo(settings.desk.timezone), WallClock().now())
+
+
+def incident_id(words: Sequence[str]) -> int:
+    """Return the id of the number that was typed, in any spelling. Raises UnknownNumber."""
+    from desk.rules.numbers import id_of
+
+    written = " ".join(words)
+    found = id_of(written)
+    if found is None:
+        raise UnknownNumber(f"{written}: no incident's number; is a digit wrong? They look like INC-100425")
+    return found
 
 
 def terminal(settings: "Settings") -> "Terminal":

@@ -24,15 +24,10 @@ def run(args: Namespace, settings: "Settings") -> int:
     """Print the incident. Raises UnknownNumber, StoreAway, NotMigrated."""
     import asyncio
 
-    from desk.base.errors import UnknownNumber
-    from desk.rules.numbers import id_of
     from ventanilla.cli import GOOD
+    from ventanilla.cli._ledger import incident_id
 
-    written = " ".join(args.number)
-    incident_id = id_of(written)
-    if incident_id is None:
-        raise UnknownNumber(f"{written}: no incident's number; is a digit wrong? They look like INC-100425")
-    asyncio.run(_show(settings, incident_id, as_json=args.json))
+    asyncio.run(_show(settings, incident_id(args.number), as_json=args.json))
     return GOOD
 
 
