@@ -17,6 +17,7 @@ NARROWEST = 360
 # WCAG 2.2, 1.4.3: what text needs that is not large; we ask it of all text.
 CONTRAST_MIN = 4.5
 LOOK = Path(__file__).with_name("looks.js").read_text(encoding="utf-8")
+STYLE_SHEET = re.compile(r"<style\b.*?</style>", re.DOTALL)
 
 # How a day stands beside a clock time, by language: in full, or short and then followed by its number («mar 24»; a
 # lone «mar» would be March too).
@@ -38,6 +39,13 @@ async def faults_of_looks(page: Page, html: str) -> list[str]:
     """Return what is wrong with a document at the page's width, theme by theme."""
     await page.set_content(html)
     return await faults_on_show(page)
+
+
+async def faults_without_sheet(page: Page, html: str) -> list[str]:
+    """Return what is wrong in a mail program that drops style sheets, as several do: it knows one theme, the light."""
+    await page.emulate_media(color_scheme="light")
+    await page.set_content(STYLE_SHEET.sub("", html))
+    return [f"without its style sheet: {fault}" for fault in await page.evaluate(LOOK, CONTRAST_MIN)]
 
 
 async def faults_on_show(page: Page) -> list[str]:

@@ -1,8 +1,9 @@
 """Shows every kept mail and page in one document to read: each language and case, as text, and as HTML on a phone and
 on a desk, light and dark. With --pictures it photographs the longest Spanish case of each template.
 
-Promises: the document stands alone in its folder and opens without a server; what it shows is what is kept, byte for
-byte but for the theme, which an embedded document cannot be told and is therefore written into its copy.
+Promises: the document stands alone in its folder and opens without a server; a mail is shown as it is kept, byte for
+byte but for the theme, which an embedded document cannot be told and is therefore written into its copy. A page is
+rendered from its sample facts.
 
 Usage: python -m tools.gallery [--pictures] [FOLDER]      (default: build/gallery)
 """
@@ -15,10 +16,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from desk.base.languages import languages
+from desk.wording.page_samples import PAGE_SAMPLES
+from desk.wording.wording import Wording
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT_MAILS = ROOT / "tests" / "mails" / "kept"
 FOLDER = ROOT / "build" / "gallery"
+MAIL, PAGE_KIND = "mail", "page"
+# The zone in which the samples fall into office hours.
+ZONE = ZoneInfo("America/Mexico_City")
 THEMES = ("light", "dark")
 # CSS pixels: a small phone upright, and a mail program's reading pane.
 WIDTHS = (360, 640)
@@ -34,7 +43,7 @@ ALWAYS, NEVER = "(min-width: 0)", "(max-width: 0)"
 
 @dataclass(frozen=True)
 class Kept:
-    """A mail or page as it is kept. A page has neither subject nor text part."""
+    """A mail or page in one language and case. A page has neither subject nor text part."""
 
     kind: str
     language: str
@@ -49,6 +58,11 @@ class Kept:
         return f"{self.language}/{self.name}.{self.case}"
 
     @property
+    def template(self) -> str:
+        """What a picture is made of: each mail is one, and all pages are, for they share one frame."""
+        return self.name if self.kind == MAIL else self.kind
+
+    @property
     def length(self) -> int:
         """How much there is to read, roughly."""
         return len(self.text or self.html)
@@ -59,7 +73,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--pictures", action="store_true", help=f"photograph the longest case in {PHOTOGRAPHED}")
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where to write (build/gallery)")
     asked = parser.parse_args(arguments)
-    kept = kept_mails()
+    kept = [*kept_mails(), *pages()]
     asked.folder.mkdir(parents=True, exist_ok=True)
     if asked.pictures:
         asyncio.run(photograph(longest(kept), asked.folder))
@@ -75,16 +89,28 @@ def kept_mails(folder: Path = KEPT_MAILS) -> list[Kept]:
     for path in sorted(folder.glob("*/*.html")):
         mail, _, case = path.stem.partition(".")
         subject, _, text = path.with_suffix(".txt").read_text(encoding="utf-8").partition("\n\n")
-        found.append(Kept("mail", path.parent.name, mail, case, subject, text, path.read_text(encoding="utf-8")))
+        found.append(Kept(MAIL, path.parent.name, mail, case, subject, text, path.read_text(encoding="utf-8")))
     return found
 
 
+def pages() -> list[Kept]:
+    """Return every page from its samples, by language, page and case."""
+    wording = Wording(PHOTOGRAPHED, ZONE)
+    return [
+        Kept(PAGE_KIND, language, page, case, "", "", wording.page(page, language, facts))
+        for language in languages()
+        for page, cases in PAGE_SAMPLES.items()
+        for case, facts in cases.items()
+    ]
+
+
 def longest(kept: Iterable[Kept]) -> list[Kept]:
-    """Return the longest case of each mail and page in the language that is photographed."""
+    """Return the longest case of each template in the language that is photographed."""
     found: dict[str, Kept] = {}
     for one in kept:
-        if one.language == PHOTOGRAPHED and (one.name not in found or one.length > found[one.name].length):
-            found[one.name] = one
+        template = one.template
+        if one.language == PHOTOGRAPHED and (template not in found or one.length > found[template].length):
+            found[template] = one
     return list(found.values())
 
 

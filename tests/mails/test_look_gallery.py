@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser import open_page
 from tools import gallery
-from tools.gallery import THEMES, WIDTHS, Kept, in_theme, kept_mails, longest
+from tools.gallery import THEMES, WIDTHS, Kept, in_theme, kept_mails, longest, pages
 
 COLOURS = """[...document.querySelectorAll("html, body, body *")].map((element) => {
   const style = getComputedStyle(element);
@@ -30,11 +30,15 @@ p { color: #111 } @media (prefers-color-scheme: dark) { p { color: #eee; backgro
 )
 
 
-def test_the_gallery_shows_every_kept_mail_with_its_subject_and_text(tmp_path: Path) -> None:
+def everything() -> list[Kept]:
+    return [*kept_mails(), *pages()]
+
+
+def test_the_gallery_shows_every_kept_mail_and_every_page(tmp_path: Path) -> None:
     assert gallery.main([str(tmp_path)]) == 0
     document = (tmp_path / "index.html").read_text(encoding="utf-8")
-    kept = kept_mails()
-    assert kept
+    kept = everything()
+    assert {one.kind for one in kept} == {"mail", "page"}
     for one in kept:
         assert f'<section id="{one.title}">' in document
     assert document.count("<iframe") == len(kept) * len(THEMES) * len(WIDTHS)
@@ -56,7 +60,7 @@ async def test_the_gallery_opens_from_its_folder_without_a_server(tmp_path: Path
 async def test_a_copy_in_a_theme_shows_what_a_reader_of_that_theme_sees(theme: str) -> None:
     other = next(one for one in THEMES if one != theme)
     async with open_page(dark=theme == "dark") as own, open_page(dark=other == "dark") as foreign:
-        for one in (*longest(kept_mails()), PLANTED):
+        for one in (*longest(everything()), PLANTED):
             await own.set_content(one.html)
             await foreign.set_content(in_theme(one.html, theme))
             assert await own.evaluate(COLOURS) == await foreign.evaluate(COLOURS), one.title
@@ -73,9 +77,9 @@ async def test_the_themes_of_a_mail_do_differ() -> None:
 
 
 def test_pictures_are_of_the_longest_spanish_case_of_each_template_and_few_enough_to_be_looked_at() -> None:
-    chosen = longest(kept_mails())
+    chosen = longest(everything())
     assert {one.language for one in chosen} == {"es"}
-    assert {one.name for one in chosen} == {one.name for one in kept_mails()}
+    assert {one.template for one in chosen} == {*(one.name for one in kept_mails()), "page"}
     assert len(chosen) * len(THEMES) * len(WIDTHS) <= gallery.PICTURES_MAX
 
 
@@ -83,7 +87,7 @@ def test_a_picture_is_made_a_template_width_and_theme(tmp_path: Path) -> None:
     assert gallery.main(["--pictures", str(tmp_path)]) == 0
     expected = {
         f"{one.name}.{one.case}.{width}.{theme}.png"
-        for one in longest(kept_mails())
+        for one in longest(everything())
         for width in WIDTHS
         for theme in THEMES
     }
