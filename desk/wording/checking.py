@@ -52,11 +52,17 @@ def _unknown_names(environment: Environment, name: str, known: set[str]) -> Iter
     assert environment.loader is not None
     source, path, _ = environment.loader.get_source(environment, name)
     tree = environment.parse(source)
-    unknown = meta.find_undeclared_variables(tree) - known
+    unknown = meta.find_undeclared_variables(tree) - known - set(_imported(tree))
     for node in tree.find_all(nodes.Name):
         if node.name in unknown:
             unknown.discard(node.name)
             yield f"{path}:{node.lineno}: '{node.name}' is no variable of this mail"
+
+
+def _imported(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names that a template takes from others: Jinja knows them inside of its blocks, `meta` does not."""
+    for node in tree.find_all(nodes.FromImport):
+        yield from (name if isinstance(name, str) else name[1] for name in node.names)
 
 
 def _failure(template: Template, context: Mapping[str, Any]) -> str:

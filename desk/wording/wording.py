@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, pass_context
+from jinja2 import Environment, StrictUndefined, Template, TemplateNotFound, pass_context
 from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 
@@ -24,10 +24,10 @@ from desk.wording.links import mailto
 from desk.wording.page import Pages
 from desk.wording.samples import LATER, SAMPLES
 from desk.wording.speech import Speech, Tables
+from desk.wording.styles import HTML_ENDING, SHARED, SHEET, MailLoader, Sheet
 
 # The three files of a mail's folder.
 FILES = ("subject.txt.j2", "body.txt.j2", "body.html.j2")
-HTML_ENDING = ".html.j2"
 # Under this name the filters find the language of the template they stand in.
 SPEECH = "_speech"
 # Under this name the bodies of a mail find its subject, so that a button opens a mail that threads with it.
@@ -59,7 +59,8 @@ class Wording:
             raise TemplateMissing(f"desk.language {settings_language}: no such folder in {self._searched()}")
         self._default = settings_language
         self._speech = {code: self._speech_of(code, timezone) for code in self.languages}
-        self.environment = _environment(self.roots)
+        self._sheet = Sheet(self._root_of(Path(SHEET)) / SHEET)
+        self.environment = _environment(MailLoader(self.roots, self._sheet))
         self._globals = {code: self._globals_of(speech) for code, speech in self._speech.items()}
         self._pages = Pages(self.environment, self._globals, self.roots)
         self.page_style = self._pages.style_digest
@@ -94,7 +95,7 @@ class Wording:
         return Rendered(subject, text, html, language)
 
     def page(self, page: str, language: str, facts: Mapping[str, Any]) -> str:
-        """Return a page in a language, or in the desk's own. Raises TemplateMissing or TemplateBroken, like `render`."""
+        """Return a page in a language, or in the desk's own. Raises TemplateMissing or TemplateBroken as `render`."""
         return self._pages.render(page, self.language(language), facts)
 
     def template(self, mail: str, language: str, file: str) -> Template:
@@ -111,6 +112,9 @@ class Wording:
     def check(self) -> list[str]:
         """Return everything wrong with the words of all languages, each with file and line; empty when all is well."""
         problems = [problem for speech in self._speech.values() for problem in speech.problems()]
+        problems += self._sheet.problems()
+        for shared in SHARED:
+            problems += template_problems(self.environment, shared, [self._globals[self._default]])
         for code in self.languages:
             for mail, samples in SAMPLES.items():
                 contexts = [self._globals[code] | harmless(facts) for facts in samples.values()]
@@ -127,7 +131,8 @@ class Wording:
 
     def _globals_of(self, speech: Speech) -> dict[str, Any]:
         """Return what every template of a language may name beside its facts (docs/TEMPLATES.md)."""
-        named = {"delimiter": speech.delimiter, "zone": speech.zone, "own_language": speech.code, OWN_SUBJECT: ""}
+        named = {"delimiter": speech.delimiter, "zone": speech.zone, "own_language": speech.code}
+        named |= {OWN_SUBJECT: "", "style": self._sheet.head}
         return {**self.environment.globals, **named, SPEECH: speech}
 
     def _speech_of(self, code: str, timezone: ZoneInfo) -> Speech:
@@ -138,8 +143,11 @@ class Wording:
 
     def _toml(self, code: str, name: str) -> dict[str, Any]:
         """Return a language's table from the first folder that has it."""
-        root = next((root for root in self.roots if (root / code / name).is_file()), self.root)
-        return load_toml(code, name, root)
+        return load_toml(code, name, self._root_of(Path(code, name)))
+
+    def _root_of(self, file: Path) -> Path:
+        """Return the first folder that has a file; ours when none has."""
+        return next((root for root in self.roots if (root / file).is_file()), self.root)
 
     def _searched(self) -> str:
         return " and ".join(map(str, self.roots))
@@ -150,9 +158,9 @@ def _is_html(name: str | None) -> bool:
     return bool(name and name.endswith(HTML_ENDING))
 
 
-def _environment(roots: tuple[Path, ...]) -> Environment:
+def _environment(loader: MailLoader) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(roots),
+        loader=loader,
         autoescape=_is_html,  # noqa: S701 - every HTML template is escaped, plain text must not be
         undefined=StrictUndefined,
         trim_blocks=True,
