@@ -78,6 +78,7 @@ PAGE_SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         },
         "late": {
             **_STATUS,
+            "at": "2026-11-25T16:05:00+00:00",
             "severity": 3,
             "queue": "development",
             "times": [
