@@ -55,7 +55,7 @@ class Kept:
 
     @property
     def title(self) -> str:
-        return f"{self.language}/{self.name}.{self.case}"
+        return f"{self.language}.{self.kind}.{self.name}.{self.case}"
 
     @property
     def template(self) -> str:
@@ -148,7 +148,7 @@ async def photograph(kept: list[Kept], folder: Path) -> None:
             async with open_page(width=width, dark=theme == "dark") as page:
                 for one in kept:
                     await page.set_content(one.html)
-                    path = folder / f"{one.name}.{one.case}.{width}.{theme}.png"
+                    path = folder / f"{one.title}.{width}.{theme}.png"
                     await page.screenshot(path=path, full_page=True)
                     print(path)
 
