@@ -220,6 +220,13 @@ class Claims:
         self._in_hand["owed"].discard(change.owed)
         return won
 
+    async def stretch(self, blob: int, start: int, end: int) -> bytes | None:
+        """Return the bytes of a raw mail from start to before end; None once retention or an erasure took them.
+
+        Raises StoreAway.
+        """
+        return await self._commit.store.read(leases.stretch(blob, start, end))
+
     def new_message_id(self) -> int:
         """Return a fresh id for a message that goes out."""
         return self._commit.ids.next("messages")

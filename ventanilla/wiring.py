@@ -133,7 +133,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         sender = Sender(settings.relay, hostname)
         closing.push_async_callback(sender.close)
         identity = MailIdentity(settings.desk.address, settings.desk.name)
-        carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording)}
+        carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording, claims.stretch)}
         outbox = Outbox(claims, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
         health = Health(settings, store, clock, listener, outbox)

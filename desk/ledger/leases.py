@@ -90,6 +90,14 @@ def raw(blob: int) -> Steps[bytes]:
     return bytes(rows[0][0])
 
 
+def stretch(blob: int, start: int, end: int) -> Steps[bytes | None]:
+    """Load the bytes of a blob from start to before end; None when it is not there any more, or no longer whole."""
+    rows = yield Run("SELECT substr(data, ?, ?) FROM blobs WHERE id = ?", (start + 1, end - start, blob))
+    if not rows or rows[0][0] is None or len(rows[0][0]) != end - start:
+        return None
+    return bytes(rows[0][0])
+
+
 def id_blocks(sizes: Mapping[str, int], first: Mapping[str, int]) -> Steps[dict[str, int]]:
     """Lease a block of ids for each table of `sizes` and return where it begins; a new table begins at `first`."""
     begin = {}

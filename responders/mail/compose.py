@@ -5,13 +5,16 @@ every attempt carries one Message-ID, Date and boundary. Never: reads a clock, a
 (that was decided before the row was written).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from desk.base.names import Audience, OwedKind
+from desk.base.shapes import in_present_shape
 from desk.rules.decision import Owed
 from desk.wording.wording import Wording
+from responders.mail.attachments import Part, mixed
 from responders.mail.frame import address_header, alternative, date_header, header, id_header, wire_address
 
 # RFC 3834 5: what answers a mail is auto-replied, what the desk says of its own accord is auto-generated.
@@ -44,17 +47,31 @@ class Composed:
     text: str
 
 
-def compose(owed: Owed, identity: MailIdentity, wording: Wording) -> Composed:
-    """Return the mail an owed row owes. Raises TemplateMissing or TemplateBroken naming the file."""
-    rendered = wording.render(owed.kind.value, owed.language, owed.facts)
+def compose(owed: Owed, identity: MailIdentity, wording: Wording, parts: Sequence[Part] = ()) -> Composed:
+    """Return the mail an owed row owes. Raises TemplateMissing or TemplateBroken naming the file.
+
+    `parts` are the attachments its facts speak of; where they could not be had, the mail says that they were left out.
+    """
+    rendered = wording.render(owed.kind.value, owed.language, facts_of(owed, has_parts=bool(parts)))
+    seed = owed.message_id or str(owed.id)
+    body = alternative(rendered.text, rendered.html, seed=seed)
     content = b"".join(
         (
             _fixed_headers(identity, owed.kind, owed.audience, rendered.language),
             _own_headers(owed, identity, rendered.subject),
-            alternative(rendered.text, rendered.html, seed=owed.message_id or str(owed.id)),
+            mixed(body, parts, seed) if parts else body,
         )
     )
     return Composed(owed.envelope_from, wire_address(owed.to), content, rendered.subject, rendered.text)
+
+
+def facts_of(owed: Owed, *, has_parts: bool) -> Mapping[str, Any]:
+    """Return the facts of a row as the present templates know them, whatever version froze them."""
+    facts = dict(in_present_shape(owed.kind, owed.shape, owed.facts))
+    if facts.pop("carried", None) and not has_parts:
+        facts["left_out"] = [*facts["attached"], *facts["left_out"]]
+        facts["attached"] = []
+    return facts
 
 
 @lru_cache(FIXED_MAX)

@@ -82,7 +82,7 @@ def alternative(text: str, html: str, seed: str) -> bytes:
 
     No line of either encoding can hold the boundary: quoted-printable writes "=" as "=3D", base64 has no "_".
     """
-    boundary = b"=_" + blake2b(seed.encode("utf-8", "replace"), digest_size=16).hexdigest().encode("ascii")
+    boundary = boundary_of(seed)
     return b"".join(
         (
             b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n\r\n--' + boundary + CRLF,
@@ -92,6 +92,11 @@ def alternative(text: str, html: str, seed: str) -> bytes:
             b"--" + boundary + b"--\r\n",
         )
     )
+
+
+def boundary_of(seed: str) -> bytes:
+    """Return the boundary that a seed decides."""
+    return b"=_" + blake2b(seed.encode("utf-8", "replace"), digest_size=16).hexdigest().encode("ascii")
 
 
 def clean(value: str) -> str:

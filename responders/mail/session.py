@@ -5,7 +5,6 @@ speaks TLS (aiosmtplib has done that and hands its transport over), tries again,
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +25,6 @@ SESSION_CODES = frozenset({421, 503, 530, 534, 535, 538})
 GO_AHEAD = 354
 TOO_BIG = 552
 BAD_ADDRESS = 553
-_LONE_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,9 @@ class Session(asyncio.Protocol):
             await self._exchange(b"RSET\r\n", COMMAND_TIMEOUT_S)
 
     async def _content(self, content: bytes) -> Reply:
-        if content.startswith(b".") or b"\n." in content:
-            content = _LONE_DOT.sub(b"..", content)
+        content = content.replace(b"\n.", b"\n..")  # RFC 5321 4.5.2; what has none is not copied
+        if content.startswith(b"."):
+            content = b"." + content
         end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
         self._transport.write(content + end)
         try:
