@@ -63,6 +63,8 @@ PAGE_SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         "over_a_holiday": {
             **_STATUS,
             "at": "2026-11-13T23:40:00+00:00",
+            "opened": "2026-11-13T23:20:00+00:00",
+            "messages": [{**_RECEIVED, "at": "2026-11-13T23:20:00+00:00"}],
             "times": [{**_RESOLUTION, "due": "2026-11-17T22:40:00+00:00", "closed": [_HOLIDAY]}],
         },
         "waiting": {
