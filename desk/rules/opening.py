@@ -11,28 +11,23 @@ from desk.base.names import (
     Audience,
     Channel,
     EventKind,
-    OwedKind,
     PersonRole,
-    PromiseKind,
-    Purpose,
     Queue,
     Severity,
     Status,
     ThreadBy,
 )
-from desk.rules.addresses import person_ref
+from desk.rules.acknowledgement import acknowledgement, is_answerable
 from desk.rules.deadlines import promises_for, wake_at
-from desk.rules.decision import Decision, Event, IncidentChange, NewPerson, Owed, Row
-from desk.rules.incident import Assignment, Incident, Participant, Promise
-from desk.rules.mail import NEW, MailFacts, Standing, references_of, stored, told
+from desk.rules.decision import Decision, Event, IncidentChange, NewPerson, Row
+from desk.rules.incident import Assignment, Incident, Participant
+from desk.rules.mail import NEW, MailFacts, Standing, stored
 from desk.rules.notice import notice
 from desk.rules.numbers import number_of
 from desk.rules.routing import Consultant, queue_for
 
 TYPE_UNKNOWN = ""
 UNREADABLE = "unreadable"
-ADDRESS_MAX = 254
-"""Octets of an address that can be answered (RFC 5321 §4.5.3.1.3, without the brackets)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +55,6 @@ def open_unreadable(facts: MailFacts, now: datetime) -> Decision:
     """A mail nobody could read: an incident with the raw mail, unanswered (guarantee 9)."""
     grade = Grade(Severity.QUESTION, LANGUAGE_UNKNOWN, 0.0, (UNREADABLE,))
     return _open(facts, grade, Manner(is_promised=False, is_answered=False), now)
-
-
-def is_answerable(address: str) -> bool:
-    """Tell whether an address can be written to at all."""
-    local, at, domain = address.rpartition("@")
-    return (
-        bool(local and at and domain) and len(address.encode()) <= ADDRESS_MAX and not set(address) & set(" \t<>\r\n")
-    )
 
 
 def _open(facts: MailFacts, grade: Grade, manner: Manner, now: datetime) -> Decision:
@@ -144,50 +131,6 @@ def _forewarned(facts: MailFacts, incident: Incident, now: datetime) -> list[Con
     if incident.severity is not Severity.OUTAGE:
         return []
     return [facts.roster.next_for(Queue.DEVELOPMENT, facts.desk.calendar.day_of(now))]
-
-
-def acknowledgement(facts: MailFacts, incident: Incident, person: int, now: datetime) -> Owed:
-    """Return the answer that tells the number and the times (process 2.1; guarantee 3)."""
-    owed_id = facts.ids.next("owed")
-    signer = facts.desk.signer
-    return Owed(
-        id=owed_id,
-        incident=incident.id,
-        kind=OwedKind.ACKNOWLEDGEMENT,
-        channel=Channel.EMAIL,
-        to=facts.requester.address,
-        language=facts.desk.language if incident.language == LANGUAGE_UNKNOWN else incident.language,
-        audience=Audience.USER,
-        facts=_acknowledgement_facts(facts, incident),
-        due_at=now,
-        message_id=signer.message_id(incident.id, owed_id),
-        in_reply_to=facts.message.message_id,
-        references=references_of(facts),
-        reply_to=signer.reply_address(incident.id, person_ref(person), Purpose.TO_USER),
-        envelope_from=signer.bounce_address(owed_id),
-    )
-
-
-def _acknowledgement_facts(facts: MailFacts, incident: Incident) -> dict[str, object]:
-    at, calendar = facts.arrival.received_at, facts.desk.calendar
-    is_open = calendar.is_open(at)
-    due: dict[PromiseKind, Promise] = {promise.kind: promise for promise in incident.promises}
-    return {
-        "number": incident.number,
-        "severity": incident.severity.value,
-        "at": told(at),
-        "first_attention": told(due[PromiseKind.FIRST_ATTENTION].due),
-        "resolution": told(due[PromiseKind.RESOLUTION].due),
-        "name": facts.requester.name,
-        "open": is_open,
-        "next_opening": None if is_open else told(calendar.next_opening(at)),
-        "contacts": [{"name": one.name, "phone": one.phone, "extension": one.extension} for one in facts.desk.contacts],
-        "operator": facts.desk.operator,
-        "status_url": "",
-        "privacy_url": facts.desk.privacy_url,
-        "reopened": False,
-        "promises": [promise.id for promise in incident.promises],
-    }
 
 
 def _events(

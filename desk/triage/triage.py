@@ -15,12 +15,16 @@ from desk.base.errors import TemplateBroken
 from desk.base.grade import Grade
 from desk.base.languages import languages, load_toml
 from desk.base.names import LANGUAGE_UNKNOWN, Severity
+from desk.triage import short
 from desk.triage.grading import LIKELIER, RULES, Rule, Signal, decide
 from desk.triage.phrases import PhraseBook
+from desk.triage.short import ShortWords
 from desk.triage.text import Hit, Text
 from desk.triage.words import QUESTION_END, SENTENCE_END, words_of
 
 FILE = "triage.toml"
+SHORT = "short"
+"""The key under which a folder's short.toml stands in its table."""
 CAREFUL = "careful"
 SUBJECT_MAX = 500
 TEXT_MAX = 4_096
@@ -48,7 +52,8 @@ QUALIFIERS = (
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language folder's triage.toml, read: phrases, reasons, and the words that tell the language."""
+    """A language folder read: of triage.toml phrases, reasons and the words that tell the language; its short.toml,
+    without which nothing is said of short texts."""
 
     code: str
     order: int
@@ -56,6 +61,11 @@ class Language:
     reasons: Mapping[str, str]
     words: frozenset[str]
     against: frozenset[str]
+    short: ShortWords | None = None
+
+    def knows(self, word: str) -> bool:
+        """Tell whether a word is one of the language's or of the trade."""
+        return word in self.words or short.knows(self.book, word)
 
     def score(self, counts: Mapping[str, int]) -> int:
         """How much of a text speaks for this language; negative when a neighbour's words outweigh its own."""
@@ -109,13 +119,14 @@ def read_language(code: str, table: Mapping[str, Any]) -> Language:
             reasons=dict(table["reasons"]),
             words=words,
             against=frozenset(tongue["against"].split()) - words,
+            short=short.read_short_words(code, table[SHORT]) if SHORT in table else None,
         )
     except (KeyError, ValueError) as mistake:
         raise TemplateBroken(f"{code}/{FILE}: {mistake}") from mistake
 
 
 class Triage:
-    """Grades texts with the tables it was given: one per language, as read from `<language>/triage.toml`.
+    """Grades texts with the tables it was given: one per language, as read from its folder (see `load`).
 
     `mode`: "careful" takes a doubtful failure for the graver grade, because a missed outage costs most.
     """
@@ -123,20 +134,29 @@ class Triage:
     def __init__(self, tables: Mapping[str, Mapping[str, Any]], mode: str = CAREFUL) -> None:
         known = [read_language(code, table) for code, table in tables.items()]
         self._languages = sorted(known, key=lambda language: language.order)
+        self._short = [language.short for language in self._languages if language.short]
         self._likelier = {} if mode == CAREFUL else LIKELIER
 
     def classify(self, subject: str, body: str, channel: str) -> Grade:  # noqa: ARG002 - the channel is part of the contract
         """Return severity, language, confidence and reasons of a report; `body` holds the new words only."""
-        words = [*words_of(subject[:SUBJECT_MAX]), SENTENCE_END, *words_of(body[:TEXT_MAX])]
+        subject, body = subject[:SUBJECT_MAX], body[:TEXT_MAX]
+        of_body = words_of(body)
+        words = [*words_of(subject), SENTENCE_END, *of_body]
         tongue = self._tongue(words)
         readings = [Reading(language, words) for language in ([tongue] if tongue else self._languages)]
         rule = decide(lambda signal: any(reading.hit(signal) for reading in readings))
+        spoken = [one.short for one in ([tongue] if tongue else self._languages) if one.short]
         return Grade(
             severity=self._likelier.get(rule.name, rule.severity),
             language=tongue.code if tongue else LANGUAGE_UNKNOWN,
             confidence=rule.confidence,
             reasons=_reasons(readings, rule),
+            questions=short.questions_of(spoken, words, f"{subject} {body}"),
+            asks_status=short.only_asks_status(self._short, subject, body, of_body, self._is_known),
         )
+
+    def _is_known(self, word: str) -> bool:
+        return any(language.knows(word) for language in self._languages)
 
     def _tongue(self, words: Sequence[str]) -> Language | None:
         """The language most words speak for; None when none is heard or two are heard equally."""
@@ -176,15 +196,19 @@ def _reasons(readings: Sequence[Reading], rule: Rule) -> tuple[str, ...]:
 
 
 def load(mode: str = CAREFUL, override: Path | None = None) -> Triage:
-    """Return the triage of all language folders; a triage.toml in the operator's folder `override` wins over ours.
+    """Return the triage of all language folders; a file in the operator's folder `override` wins over ours.
 
     Raises TemplateMissing or TemplateBroken naming the file. Takes tens of milliseconds: once a process is enough.
     """
-    return Triage({code: load_toml(code, FILE, _root_of(code, override)) for code in languages()}, mode)
+    return Triage({code: _table(code, override) for code in languages()}, mode)
 
 
-def _root_of(code: str, override: Path | None) -> Path | None:
-    return override if override is not None and (override / code / FILE).is_file() else None
+def _table(code: str, override: Path | None) -> Mapping[str, Any]:
+    def read(name: str) -> dict[str, Any]:
+        is_laid_over = override is not None and (override / code / name).is_file()
+        return load_toml(code, name, override if is_laid_over else None)
+
+    return {**read(FILE), SHORT: read(short.FILE)}
 
 
 @cache
