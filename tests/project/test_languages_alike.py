@@ -10,9 +10,9 @@ import pytest
 from desk.base.languages import folders, languages, load_toml
 
 # What a language has of its own, by file: lists that name each other, and exceptions of its grammar.
-ITS_OWN = {"triage.toml": ("lists.",), "instants.toml": ("clock.articles.",)}
+ITS_OWN = {"triage.toml": ("lists.",), "short.toml": ("lists.",), "instants.toml": ("clock.articles.",)}
 # Files whose words are looked for in foreign text and not said: they have no parts to fill in.
-LOOKED_FOR = {"triage.toml", "reading.toml"}
+LOOKED_FOR = {"triage.toml", "short.toml", "reading.toml"}
 # How a date or a clock time is put together is a language's own affair.
 PUT_TOGETHER = {"instants.toml", "calendar.toml"}
 PART = re.compile(r"\{(\w+)[^{}]*\}")
