@@ -1,4 +1,4 @@
-"""`incidents`, `incident`, `export`, `migrate`: what an operator types, what is printed, which code it ends with."""
+"""`incidents`, `incident`, `why`, `export`, `migrate`: what an operator types, what is printed, which code comes."""
 
 import asyncio
 import json
@@ -86,6 +86,7 @@ def test_an_incident_is_shown_by_its_number_in_any_spelling(command: Command, fi
     assert shown.code == GOOD
     assert shown.out.startswith(f"{number} · severidad 2 · abierto · Operación\n")
     assert "Recibimos su reporte." in shown.out
+    assert command("why", *words).out.startswith(f"{number}\n\nSeveridad\n  Tiene severidad 2: ")
 
 
 def test_the_object_of_an_incident_is_that_of_the_export(command: Command, filled: Filled) -> None:
@@ -96,9 +97,27 @@ def test_the_object_of_an_incident_is_that_of_the_export(command: Command, fille
     assert exported.objects[1] == one
 
 
+def test_why_is_one_object_with_a_list_of_sentences_for_each_part(command: Command, filled: Filled) -> None:
+    shown = command("why", number_of(filled.whole), "--json")
+    (one,) = shown.objects
+    assert (shown.code, shown.err) == (GOOD, "")
+    assert list(one) == ["number", "severity", "queue", "thread", "promises", "answers"]
+    assert one.pop("number") == number_of(filled.whole)
+    assert all(sentences and all(isinstance(said, str) for said in sentences) for sentences in one.values())
+    text = command("why", number_of(filled.whole)).out.splitlines()
+    assert [line.strip() for line in text if line.startswith("  ")] == [said for part in one.values() for said in part]
+
+
+def test_why_of_a_bare_incident_says_what_there_is(command: Command, filled: Filled) -> None:
+    (one,) = command("why", number_of(filled.bare), "--json").objects
+    assert one["severity"][-1] == "No quedó guardada ninguna razón."
+    assert one["queue"] == ["El trabajo está ahora en la Mesa de Servicio."]
+
+
+@pytest.mark.parametrize("name", ["incident", "why"])
 @pytest.mark.parametrize("number", ["INC-100426", "INC-999999990", "hola", "42", "INC-" + "9" * 200])
-def test_a_number_nobody_has_is_one_line_and_exit_1(command: Command, filled: Filled, number: str) -> None:
-    shown = command("incident", number)
+def test_a_number_nobody_has_is_one_line_and_exit_1(command: Command, filled: Filled, number: str, name: str) -> None:
+    shown = command(name, number)
     assert (shown.code, shown.out) == (PROBLEM, "")
     assert len(shown.err.splitlines()) == 1
     assert number[:20] in shown.err
@@ -130,7 +149,7 @@ def test_migrate_says_what_it_did_and_then_that_there_is_nothing_to_do(
     assert second.out == "The database is to date.\n"
 
 
-LOOKING = (("incidents",), ("incidents", "--json"), ("incident", "INC-100425"), ("export",))
+LOOKING = (("incidents",), ("incidents", "--json"), ("incident", "INC-100425"), ("why", "INC-100425"), ("export",))
 
 
 @pytest.mark.parametrize("words", LOOKING)
