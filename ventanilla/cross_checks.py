@@ -6,17 +6,20 @@ rests on holds a mistake already, so that one slip is not told twice. Never: ask
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from connections.settings import OauthSettings
-from desk.base.errors import Problem
-from desk.base.kinds import CLOSURE_DAYS_MAX, Closure
+from desk.base.errors import OutsideCalendar, Problem
 from desk.base.languages import languages
 from desk.base.names import Queue
 from desk.rules.addresses import LOCAL_PART_MAX, AddressMode, longest_local_part
+from desk.rules.calendar import HORIZON_DAYS, Calendar
+from desk.rules.deadlines import support_minutes
 from desk.rules.settings import WEEKDAYS
 from responders.mail.settings import RelayServerSettings
 
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 
 KNOWN_HOLIDAYS = ("", "MX")
 """Codes known to be there without loading the library of holidays, which takes long to start."""
+ONE_DAY, YEAR = timedelta(days=1), timedelta(days=365)
+CLOSED_DAYS_MIN = 26
+"""Fewer closed days leave one of the 52 days that a year has of each weekday, whatever its holidays."""
+HOLIDAYS_TAKE = 2
+"""Part of all support hours that holidays and closures surely leave: one in so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,8 @@ def _signed_addresses_fit(settings: "Settings") -> Iterator[Mistake]:
 
 
 def _languages_are_there(settings: "Settings") -> Iterator[Mistake]:
-    known = languages()
+    own = settings.desk.templates
+    known = sorted({*languages(), *(languages(Path(own)) if own else ())})
     asked = [("desk.language", settings.desk.language)]
     asked += [(f"consultants.{place}.language", one.language) for place, one in enumerate(settings.consultants)]
     asked += [(f"tutorials.{place}.language", one.language) for place, one in enumerate(settings.tutorials)]
@@ -112,24 +121,45 @@ def _languages_are_there(settings: "Settings") -> Iterator[Mistake]:
 def _calendar_opens(settings: "Settings") -> Iterator[Mistake]:
     if not any(settings.calendar.hours.of(day) for day in range(len(WEEKDAYS))):
         yield Mistake("calendar.hours", "", "must hold one open minute in a week at least")
-    for first, last in _closed_runs(settings.calendar.closures):
-        if (last.first - first.first).days + (last.last - last.first).days >= CLOSURE_DAYS_MAX:
-            yield Mistake(
-                "calendar.closures", f"{first.first}/{last.last}", "must leave one open minute in a year at least"
-            )
+        return
+    closures = settings.calendar.closures
+    if sum((one.last - one.first).days + 1 for one in closures) < CLOSED_DAYS_MIN:
+        return
+    try:
+        calendar = Calendar.from_settings(settings.calendar, ZoneInfo(settings.desk.timezone))
+    except ValueError:
+        return  # unknown holidays, which a check of their own tells
+    for closure in sorted(closures, key=lambda one: one.first):
+        if shut := _shut_for_a_year(calendar, closure.first):
+            yield Mistake("calendar.closures", shut, "must leave one open minute in a year at least")
+            return
 
 
-def _closed_runs(closures: tuple[Closure, ...]) -> Iterator[tuple[Closure, Closure]]:
-    """Yield the first and the last closure of each run of closed days without a day between them."""
-    whole = sorted((one for one in closures if one.is_whole_day), key=lambda one: one.first)
-    run: list[Closure] = []
-    for closure in whole:
-        if run and closure.first > run[1].last + timedelta(days=1):
-            yield run[0], run[1]
-            run = []
-        run = [run[0], max(run[1], closure, key=lambda one: one.last)] if run else [closure, closure]
-    if run:
-        yield run[0], run[1]
+def _shut_for_a_year(calendar: Calendar, day: date) -> str:
+    """Return the first and the last day of a year or more without support time around a day, "" when there is none."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=calendar.zone)
+    try:
+        before = calendar.shift(noon, -1)
+        after = calendar.next_opening(noon)
+    except OutsideCalendar:
+        return str(day)
+    if after - before < YEAR:
+        return ""
+    return f"{calendar.day_of(before) + ONE_DAY}/{calendar.day_of(after) - ONE_DAY}"
+
+
+def _promises_are_within_reach(settings: "Settings") -> Iterator[Mistake]:
+    hours = settings.calendar.hours
+    a_week = sum(span.end - span.start for day in range(len(WEEKDAYS)) for span in hours.of(day))
+    reach = a_week * (HORIZON_DAYS // len(WEEKDAYS)) // HOLIDAYS_TAKE
+    own = [(f"promises.severity.{name}", one) for name, one in settings.promises.severity.items()]
+    for key, one in (("promises", settings.promises), *own):
+        for name in ("first_attention", "resolution"):
+            span = getattr(one, name)
+            if a_week and span is not None and support_minutes(span) > reach:
+                yield Mistake(
+                    f"{key}.{name}", f'"{span}"', f"must be within reach: calendar.hours hold {a_week} min a week"
+                )
 
 
 def _holidays_are_known(settings: "Settings") -> Iterator[Mistake]:
@@ -143,8 +173,11 @@ def _holidays_are_known(settings: "Settings") -> Iterator[Mistake]:
     if country not in known:
         yield Mistake("calendar.holidays", f'"{code}"', 'must be a country whose holidays are known, like "MX", or ""')
     elif subdivision and subdivision not in known[country]:
-        regions = ", ".join(known[country]) or "none"
-        yield Mistake("calendar.holidays", f'"{code}"', f"must name a region of {country}: {regions}")
+        regions = ", ".join(known[country])
+        allowed = (
+            f"must name a region of {country}: {regions}" if regions else f'must be "{country}": it has no regions'
+        )
+        yield Mistake("calendar.holidays", f'"{code}"', allowed)
 
 
 def _ports_are_apart(settings: "Settings") -> Iterator[Mistake]:
@@ -277,7 +310,8 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("consultants", "desk"), _each_address_is_of_one),
     (("desk",), _signed_addresses_fit),
     (("desk", "consultants", "tutorials"), _languages_are_there),
-    (("calendar",), _calendar_opens),
+    (("calendar", "desk"), _calendar_opens),
+    (("calendar", "promises"), _promises_are_within_reach),
     (("calendar",), _holidays_are_known),
     (("smtp", "lmtp", "http"), _ports_are_apart),
     (("relay", "imap", "oauth"), _logins_are_whole),

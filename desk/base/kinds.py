@@ -29,6 +29,8 @@ DAYS_MAX = 36500
 """No duration is longer: beyond it `datetime` runs out of years."""
 TEXT_MAX = 2000
 CLOSURE_DAYS_MAX = 366
+YEAR_MIN, YEAR_MAX = 2000, 2900
+"""Years of closures and absences: what lies outside is a slip of the pen, and beyond what the calendar knows."""
 
 Network = IPv4Network | IPv6Network
 
@@ -489,6 +491,8 @@ def _days(words: str) -> tuple[date, date]:
     found = _day(first), _day(last) if slash else _day(first)
     if found[1] < found[0]:
         raise Unfit("must not end before it begins")
+    if not YEAR_MIN <= found[0].year <= found[1].year <= YEAR_MAX:
+        raise Unfit(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
     return found
 
 
@@ -552,7 +556,7 @@ def _endpoint(value: Any) -> Endpoint:
 def _ascending(value: Any) -> tuple[float, ...]:
     parts = list_of(number(0, 1)).read(value)
     if list(parts) != sorted(set(parts)):
-        raise Unfit("must ascend")
+        raise Unfit("must be numbers from 0 to 1 that ascend, like [0.5, 0.75]")
     return parts
 
 
