@@ -8,6 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from desk.base.kinds import shown_minute
 from desk.base.message import Attachment
 from desk.base.names import LANGUAGE_UNKNOWN, Audience, Channel, OwedKind, PromiseKind, Purpose
 from desk.base.shapes import shape_of
@@ -70,11 +71,20 @@ def attached(facts: MailFacts) -> tuple[Attachment, ...]:
 
 
 def told_days(days: tuple[ClosedDays, ...]) -> list[dict[str, Any]]:
-    """Return closed days as frozen facts hold them."""
-    return [
-        {"reason": one.reason.value, "first": one.first.isoformat(), "last": one.last.isoformat(), "name": one.name}
-        for one in days
-    ]
+    """Return closed days as frozen facts hold them; of hours that are closed, from when and until when."""
+    return [_told_days(one) for one in days]
+
+
+def _told_days(one: ClosedDays) -> dict[str, Any]:
+    hours = ("", "") if one.is_whole else (shown_minute(one.start), shown_minute(one.end))
+    return {
+        "reason": one.reason.value,
+        "first": one.first.isoformat(),
+        "last": one.last.isoformat(),
+        "from": hours[0],
+        "until": hours[1],
+        "name": one.name,
+    }
 
 
 def _facts(facts: MailFacts, incident: Incident, now: datetime) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class ClosedDays:
     start: int = 0
     end: int = DAY_MINUTES
 
+    @property
+    def is_whole(self) -> bool:
+        return (self.start, self.end) == (0, DAY_MINUTES)
+
 
 @dataclass(frozen=True, slots=True)
 class _Day:

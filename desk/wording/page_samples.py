@@ -48,6 +48,8 @@ _HOLIDAY: Final[Facts] = {
     "reason": "holiday",
     "first": "2026-11-16",
     "last": "2026-11-16",
+    "from": "",
+    "until": "",
     "name": "Revolución Mexicana",
 }
 _SENT_KINDS: Final = (

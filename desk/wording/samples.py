@@ -8,6 +8,14 @@ from typing import Any, Final
 
 Facts = Mapping[str, Any]
 
+_HOLIDAY: Final[Facts] = {
+    "reason": "holiday",
+    "first": "2026-11-16",
+    "last": "2026-11-16",
+    "from": "",
+    "until": "",
+    "name": "Revolución Mexicana",
+}
 _ACKNOWLEDGEMENT: Final[Facts] = {
     "number": "INC-100425",
     "severity": 2,
@@ -150,9 +158,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "copied_more": 2,
             "tutorials": [{"title": "Cómo timbrar una factura", "url": "https://ejemplo.mx/timbrar"}],
             "questions": ["which", "where", "since"],
-            "closed": [
-                {"reason": "holiday", "first": "2026-11-16", "last": "2026-11-16", "name": "Revolución Mexicana"}
-            ],
+            "closed": [_HOLIDAY],
         },
         "operator_only": {**_ACKNOWLEDGEMENT, "contacts": [], "status_url": ""},
         "reopened": {
@@ -239,9 +245,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "at": "2026-11-13T23:30:00+00:00",
             "first_attention": "2026-11-14T00:50:00+00:00",
             "resolution": "2026-11-17T22:30:00+00:00",
-            "closed": [
-                {"reason": "holiday", "first": "2026-11-16", "last": "2026-11-16", "name": "Revolución Mexicana"}
-            ],
+            "closed": [_HOLIDAY],
         },
         "waiting": {
             **_STATUS,

@@ -20,6 +20,7 @@ UNIT_STEP = 1024
 # From this many of a unit on no decimal is told: 9.5 MB, 12 MB.
 WHOLE_FROM = 10
 NOON = 12
+HOURS = 24
 # Days of which a language says each when it is checked: every weekday and month, and a year that differs.
 TRIED_DAYS = 400
 FORMS = ("today", "tomorrow", "other")
@@ -64,7 +65,7 @@ class Speech:
             raise TemplateBroken(f"{self.code}/instants.toml: date.alone: {broken!r}") from broken
 
     def closed(self, days: Sequence[Mapping[str, str]], at: str) -> str:
-        """Say days on which the desk is closed: each `{reason, first, last, name}` a clause, joined to one sentence."""
+        """Say days on which the desk is closed, each `{reason, first, last, from, until, name}` a clause, as one."""
         clauses = [self._closed(one, self._day(at)) for one in days]
         if len(clauses) < 2:  # noqa: PLR2004 - one needs no joining
             return "".join(clauses)
@@ -111,7 +112,8 @@ class Speech:
                 days = {name: (at + timedelta(days=after)).date().isoformat() for name, after in ends.items()}
                 try:
                     self.dated(days["first"], at.isoformat())
-                    self.closed([{"reason": reason, "name": "?", **days}] * 3, at.isoformat())
+                    closed = {"reason": reason, "name": "?", **days, "from": "14:00", "until": "24:00"}
+                    self.closed([closed] * 3, at.isoformat())
                 except TemplateBroken as broken:
                     yield str(broken)
 
@@ -143,23 +145,36 @@ class Speech:
             opening = {f"first_{name}": part for name, part in self._dated(first, day).items()}
             tables = self._instants["closed"]
             said = str(tables[one["reason"]][form].format_map(self._dated(last, day) | opening))
+            if one["from"]:
+                hours = {name: self._time_of_day(one[name]) for name in ("from", "until")}
+                said = str(tables["hours"].format_map({"said": said, **hours}))
             return str(tables["named"].format(said=said, name=one["name"])) if one["name"] else said
         except DATA_ERRORS as broken:
             raise TemplateBroken(f"{self.code}/instants.toml: closed.{one['reason']}.{form}: {broken!r}") from broken
 
     def _parts(self, moment: datetime, day: date) -> dict[str, str]:
         """Return everything a form may name: the parts of day and clock, then `date`, `date_short` and `clock`."""
-        clock = self._instants["clock"]
-        parts = self._dated(moment.date(), day)
-        parts |= {
-            "hour": str(moment.hour),
-            "hour12": str(moment.hour % NOON or NOON),
-            "minute": f"{moment.minute:02}",
-            "half": self._instants["halves"][moment.hour >= NOON],
-            "article": clock["articles"].get(str(moment.hour), clock["article"]),
-        }
-        parts["clock"] = clock["form"].format_map(parts)
+        parts = self._dated(moment.date(), day) | self._clock(moment.hour, moment.minute)
+        parts["clock"] = self._instants["clock"]["form"].format_map(parts)
         return parts
+
+    def _clock(self, hour: int, minute: int) -> dict[str, str]:
+        """Return what a form may name of a time of day."""
+        clock = self._instants["clock"]
+        return {
+            "hour": str(hour),
+            "hour12": str(hour % NOON or NOON),
+            "minute": f"{minute:02}",
+            "half": self._instants["halves"][hour >= NOON],
+            "article": clock["articles"].get(str(hour), clock["article"]),
+        }
+
+    def _time_of_day(self, written: str) -> str:
+        """Say a local time like 14:00 without its day; either end of a day is midnight."""
+        hour, minute = map(int, written.split(":"))
+        if minute == 0 and hour in (0, HOURS):
+            return str(self._instants["closed"]["midnight"])
+        return str(self._instants["clock"]["form"].format_map(self._clock(hour, minute)))
 
     def _dated(self, said: date, day: date) -> dict[str, str]:
         """Return what a form may name of a date, seen from `day`."""

@@ -14,7 +14,7 @@ from desk.wording.samples import SAMPLES
 from desk.wording.wording import FILES, Wording
 
 # What our own filters read beside what they are given.
-READ_BY = {"said": {"at"}, "closed_days": {"at", "reason", "first", "last", "name"}}
+READ_BY = {"said": {"at"}, "closed_days": {"at", "reason", "first", "last", "from", "until", "name"}}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "TEMPLATES.md"
 
 

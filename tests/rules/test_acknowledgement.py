@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from desk.base.kinds import CLOSURE
 from desk.base.message import Attachment, Mailbox
 from desk.base.names import OwedKind, Question
 from desk.base.shapes import in_present_shape
 from desk.rules import opening
 from desk.rules.acknowledgement import COPIED_MAX
+from desk.rules.calendar import Calendar
 from desk.rules.mail import MailFacts
+from desk.rules.settings import CalendarSettings
 from desk.rules.tutorials import NAMED_MAX, Tutorial, fitting
 from tests.rules.facts import DESK, NOON, ROSTER, facts, grade, mail
 
@@ -136,7 +139,15 @@ def test_the_days_that_cost_support_time_are_told_with_their_reason() -> None:
     assert told["resolution"] == "2026-11-17T21:30:00+00:00"
     (day,) = told["closed"]
     assert (day["reason"], day["first"], day["last"]) == ("holiday", "2026-11-16", "2026-11-16")
+    assert (day["from"], day["until"]) == ("", "")
     assert acknowledged(facts(mail(), at=NOON))["closed"] == []
+
+
+def test_a_closure_of_hours_is_told_with_its_hours() -> None:
+    meeting = (CLOSURE.read("2026-11-24 14:00/24:00 Inventario"),)
+    desk = replace(DESK, calendar=Calendar.from_settings(CalendarSettings(closures=meeting), DESK.calendar.zone))
+    (day,) = acknowledged(facts(mail(), at=NOON, desk=desk))["closed"]
+    assert (day["reason"], day["from"], day["until"]) == ("closure", "14:00", "24:00")
 
 
 def test_pin_and_status_link_are_those_the_signer_reads() -> None:

@@ -407,3 +407,24 @@ def test_words_that_cannot_be_read_stop_the_start(tmp_path: Path, file: str, tex
 def test_facts_that_a_template_cannot_use_are_an_error_that_names_the_mail(wording: Wording) -> None:
     with pytest.raises(TemplateBroken, match="es/mails/receipt"):
         wording.render("receipt", "es", {"number": "INC-100425"})
+
+
+@pytest.mark.parametrize(
+    ("hours", "spanish", "english"),
+    [
+        (("14:00", "24:00"), "de las 14:00 a la medianoche", "from 2:00 pm to midnight"),
+        (("00:00", "12:15"), "de la medianoche a las 12:15", "from midnight to 12:15 pm"),
+        (("13:00", "14:30"), "de las 13:00 a las 14:30", "from 1:00 pm to 2:30 pm"),
+    ],
+)
+def test_of_hours_that_are_closed_it_is_told_which(
+    wording: Wording, hours: tuple[str, str], spanish: str, english: str
+) -> None:
+    eve = {"reason": "closure", "first": "2026-12-24", "last": "2026-12-24", "name": "Nochebuena"}
+    days = [eve | dict(zip(("from", "until"), hours, strict=True))]
+    assert wording.speech("es").closed(days, TUESDAY) == (
+        f"el jueves 24 de diciembre no hay servicio {spanish} (Nochebuena)"
+    )
+    assert wording.speech("en").closed(days, TUESDAY) == (
+        f"we are closed on Thursday, December 24 {english} (Nochebuena)"
+    )
