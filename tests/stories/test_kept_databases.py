@@ -120,6 +120,11 @@ def test_what_a_kept_database_holds_goes_on(kept: Kept, capsys: pytest.CaptureFi
     assert dispatch(["export"]) == GOOD
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["number"] for line in lines if "number" in line} >= {*kept.facts["numbers"], *later}
+    for number in kept.facts["numbers"]:
+        assert dispatch(["why", number, "--json"]) == GOOD
+        explained = json.loads(capsys.readouterr().out)
+        assert explained.pop("number") == number
+        assert all(explained.values())
 
 
 async def gone_on(kept: Kept) -> list[str]:
