@@ -25,6 +25,8 @@ ENDING = ".html.j2"
 FRAME = "page.html.j2"
 """What stands around every page, in every language."""
 SHEET = "page.css"
+FRAMED = "not_found"
+"""A page that has only the facts every page has: what the frame may name."""
 PAGE_STYLE = "page_style"
 """Under this name the frame finds the style sheet."""
 
@@ -53,14 +55,12 @@ class Pages:
 
     def problems(self) -> Iterator[str]:
         """Yield everything wrong with the pages of all languages, each with file and line."""
-        for code, names in self._names.items():
-            contexts = {
-                page: [names | harmless(facts) for facts in PAGE_SAMPLES[page].values()] for page in PAGE_SAMPLES
-            }
-
-            yield from template_problems(self._environment, FRAME, contexts["not_found"])
-            for page, samples in contexts.items():
-                yield from template_problems(self._environment, _name(code, page), samples)
+        frames = [named | harmless(facts) for named in self._names.values() for facts in PAGE_SAMPLES[FRAMED].values()]
+        yield from template_problems(self._environment, FRAME, frames)
+        for code, named in self._names.items():
+            for page, samples in PAGE_SAMPLES.items():
+                contexts = [named | harmless(facts) for facts in samples.values()]
+                yield from template_problems(self._environment, _name(code, page), contexts)
         for root in self._roots:
             yield from self._unread(root)
 
