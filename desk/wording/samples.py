@@ -16,6 +16,14 @@ _HOLIDAY: Final[Facts] = {
     "until": "",
     "name": "Revolución Mexicana",
 }
+_CLOSURE: Final[Facts] = {
+    "reason": "closure",
+    "first": "2026-12-28",
+    "last": "2026-12-31",
+    "from": "",
+    "until": "",
+    "name": "",
+}
 _ACKNOWLEDGEMENT: Final[Facts] = {
     "number": "INC-100425",
     "severity": 2,
@@ -116,20 +124,6 @@ _DIGEST: Final[Facts] = {
     "held_more": 0,
 }
 
-# What a row that was owed before a variable existed says for it, so that it still goes out after an upgrade.
-LATER: Final[Mapping[str, Facts]] = {
-    "acknowledgement": {"pin": "", "copied": [], "copied_more": 0, "tutorials": [], "questions": [], "closed": []},
-    "notice": {
-        "answer_to": "",
-        "answer_key": "",
-        "actions": [],
-        "dossier": [],
-        "others": [],
-        "attached": [],
-        "left_out": [],
-    },
-}
-
 # Mail, then the name of a sample, then its facts.
 SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
     "acknowledgement": {
@@ -154,11 +148,44 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         },
         "asked": {
             **_ACKNOWLEDGEMENT,
+            "at": "2026-11-13T23:30:00+00:00",
+            "first_attention": "2026-11-14T00:30:00+00:00",
+            "resolution": "2026-11-17T22:30:00+00:00",
             "copied": ["ana@cliente.mx", "luis@cliente.mx"],
             "copied_more": 2,
             "tutorials": [{"title": "Cómo timbrar una factura", "url": "https://ejemplo.mx/timbrar"}],
             "questions": ["which", "where", "since"],
+        },
+        "before_holiday": {
+            **_ACKNOWLEDGEMENT,
+            "at": "2026-11-13T23:30:00+00:00",
+            "first_attention": "2026-11-14T00:50:00+00:00",
+            "resolution": "2026-11-17T22:30:00+00:00",
             "closed": [_HOLIDAY],
+            "copied": ["ana@cliente.mx"],
+        },
+        "on_holiday": {
+            **_ACKNOWLEDGEMENT,
+            "severity": 3,
+            "at": "2026-11-16T17:00:00+00:00",
+            "first_attention": "2026-11-17T17:00:00+00:00",
+            "resolution": "2026-11-17T23:00:00+00:00",
+            "open": False,
+            "next_opening": "2026-11-17T15:00:00+00:00",
+            "closed": [_HOLIDAY],
+        },
+        "over_closure": {
+            **_ACKNOWLEDGEMENT,
+            "severity": 1,
+            "at": "2026-12-24T17:00:00+00:00",
+            "first_attention": "2026-12-24T19:00:00+00:00",
+            "resolution": "2027-01-04T18:00:00+00:00",
+            "closed": [
+                {**_CLOSURE, "first": "2026-12-24", "last": "2026-12-24", "from": "14:00", "until": "24:00"},
+                {**_HOLIDAY, "first": "2026-12-25", "last": "2026-12-25", "name": "Navidad"},
+                {**_CLOSURE, "name": "inventario"},
+                {**_HOLIDAY, "first": "2027-01-01", "last": "2027-01-01", "name": "Año Nuevo"},
+            ],
         },
         "operator_only": {**_ACKNOWLEDGEMENT, "contacts": [], "status_url": ""},
         "reopened": {
@@ -171,6 +198,25 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
     },
     "notice": {
         "new": _NOTICE,
+        "degraded": {
+            **_NOTICE,
+            "severity": 2,
+            "severity_reasons": ["Dice «está lento»: una función que falla sin detener la operación."],
+            "subject": "El portal está muy lento",
+            "text": "Buenos días. Desde ayer el portal tarda un minuto en abrir cada factura.",
+            "attached": ["pantalla.png"],
+        },
+        "question": {
+            **_NOTICE,
+            "severity": 1,
+            "severity_reasons": ["Es una pregunta y no habla de ninguna falla."],
+            "queue": "desk",
+            "subject": "¿Cómo cancelo una factura?",
+            "text": "Hola, ¿cómo cancelo una factura que ya timbré?",
+            "attachments": [],
+            "others": ["INC-100418"],
+        },
+        "plain_address": {**_NOTICE, "answer_to": "soporte@ejemplo.mx", "answer_key": "k7mzq2xwa5"},
         "added": {
             **_NOTICE,
             "severity": 2,
@@ -179,6 +225,20 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "text": "Ya probé con otro navegador y sigue igual.",
             "attachments": [],
             "severity_reasons": [],
+            "dossier": [
+                {
+                    "at": "2026-11-23T17:00:00+00:00",
+                    "who": "Laura Méndez",
+                    "own": False,
+                    "text": "No puedo timbrar desde mi equipo.",
+                },
+                {
+                    "at": "2026-11-23T17:25:00+00:00",
+                    "who": "Ana López",
+                    "own": True,
+                    "text": "¿Puede probar con otro navegador?",
+                },
+            ],
         },
         "automatic": {
             **_NOTICE,
@@ -211,16 +271,19 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             **_NOTICE,
             "more": True,
             "language": "und",
-            "queue": "development",
             "reply_goes_to": "Laura Méndez",
             "answer_key": "k7mzq2xwa5",
             "dossier": [
                 {"at": "2026-11-23T17:00:00+00:00", "who": "Laura Méndez", "own": False, "text": "No puedo timbrar."}
             ],
             "others": ["INC-100418"],
-            "attached": ["pantalla.png"],
+            "attached": [f"foto-{n}.jpg" for n in range(1, 7)],
             "left_out": ["video.mp4"],
-            "attachments": [{"name": "", "type": "image/jpeg", "size": 12_345_678}] * 23,
+            "attachments": [
+                {"name": "", "type": "message/rfc822", "size": 9_876},
+                {"name": "video.mp4", "type": "video/mp4", "size": 12_345_678},
+                *({"name": f"foto-{n}.jpg", "type": "image/jpeg", "size": 234_567} for n in range(1, 7)),
+            ],
         },
     },
     "status": {
@@ -266,6 +329,17 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         "told": {**_STATUS, "status": "told", "solution_known": True},
         "closed": {**_STATUS, "status": "closed", "solution_known": True},
     },
-    "digest": {"usual": _DIGEST},
+    "digest": {
+        "usual": _DIGEST,
+        "quiet": {**_DIGEST, "to_name": "", "opened": 0, "open": [], "late": [], "held": []},
+        "long": {
+            **_DIGEST,
+            "late": _DIGEST["late"] * 20,
+            "late_more": 13,
+            "held": [*_DIGEST["held"], {**_DIGEST["held"][0], "reason": "something_new", "from": "", "subject": ""}]
+            * 10,
+            "held_more": 4,
+        },
+    },
     "receipt": {"named": _RECEIPT, "nameless": {**_RECEIPT, "name": ""}},
 }

@@ -22,7 +22,7 @@ from desk.wording.harmless import greeted, harmless, line
 from desk.wording.html import broken_lines
 from desk.wording.links import mailto
 from desk.wording.page import Pages
-from desk.wording.samples import LATER, SAMPLES
+from desk.wording.samples import SAMPLES
 from desk.wording.speech import Speech, Tables
 from desk.wording.styles import HTML_ENDING, SHARED, SHEET, MailLoader, Sheet
 
@@ -86,7 +86,7 @@ class Wording:
         """
         language = self.language(language)
         templates = self._mails.get((mail, language)) or self._load(mail, language)
-        context = {**self._globals[language], **LATER.get(mail, {}), **harmless(facts)}
+        context = self._globals[language] | harmless(facts)
         try:
             subject = context[OWN_SUBJECT] = line(_said(templates[0], context), SUBJECT_MAX)
             text, html = (_said(template, context) for template in templates[1:])
