@@ -37,12 +37,19 @@ class Claiming(Protocol):
     async def claim_owed(self) -> int: ...
 
 
+class Looking(Protocol):
+    """What is due by a key taken once, not by a column (DESIGN 4, the act): the daily summary."""
+
+    async def look(self) -> None: ...
+
+
 class Due:
     """The loop that looks for due incidents, owed rows whose time came, and what dead nodes left."""
 
-    def __init__(self, commit: Commit, claims: Claiming) -> None:
+    def __init__(self, commit: Commit, claims: Claiming, digests: Looking) -> None:
         self._commit = commit
         self._claims = claims
+        self._digests = digests
         self._looks = 0
 
     async def run(self) -> None:
@@ -66,6 +73,7 @@ class Due:
         await self._claims.claim_owed()
         for incident in await self._commit.store.read(load.waking(self._commit.clock.now(), WAKING_MAX)):
             await self._wake(incident)
+        await self._digests.look()
 
     async def _wake(self, incident: int) -> None:
         try:

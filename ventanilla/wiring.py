@@ -36,6 +36,7 @@ from desk.rules.deadlines import Targets
 from desk.rules.desk import Contact, Desk
 from desk.rules.routing import Consultant
 from desk.rules.tutorials import Tutorial
+from desk.verbs.digest import Digests
 from desk.verbs.reception import Reception
 from desk.verbs.roster import RosterBook, enrol
 from desk.wording.wording import Wording
@@ -118,7 +119,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.push_async_callback(store.close)
         commit = Commit(store, clock, node=secrets.token_hex(8))
         closing.push_async_callback(commit.drain)
-        book = RosterBook(await enrol(roster_of(settings), commit), store, clock)
+        consultants = await enrol(roster_of(settings), commit)
+        book = RosterBook(consultants, store, clock)
         commit.on_committed(book.note)
         claims = Claims(commit, settings.retention.raw)
         desk = desk_of(settings)
@@ -143,7 +145,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.push_async_callback(server.cleanup)
         if settings.smtp.port:
             await listener.start()
-        due = Due(commit, claims)
+        due = Due(commit, claims, Digests(commit, consultants, desk))
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, ingest, outbox)]
             health.is_ready = True
