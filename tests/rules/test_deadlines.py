@@ -171,8 +171,8 @@ def test_a_promise_that_passed_is_noted_once_and_the_next_waking_set() -> None:
     before = incident(first(), resolution())
     decision = fall_due(before, AFTER)
     after = decision.incidents[0].after
-    assert [(e.kind, e.by, e.at, e.why) for e in decision.events] == [
-        (EventKind.PROMISE_BROKEN, BY_MACHINE, AFTER, NOT_KEPT)
+    assert [(e.incident, e.kind, e.by, e.at, e.why) for e in decision.events] == [
+        (before.id, EventKind.PROMISE_BROKEN, BY_MACHINE, AFTER, NOT_KEPT)
     ]
     assert FIRST in decision.events[0].text
     assert decision.incidents[0].before is before
@@ -186,6 +186,10 @@ def test_after_a_day_of_downtime_several_late_promises_are_one_decision() -> Non
     assert [event.text.partition(":")[0] for event in decision.events] == [FIRST, RESOLUTION]
     assert decision.incidents[0].after.wake_at is None
     assert not decision.owed
+
+
+def test_a_promise_kept_at_its_last_moment_is_never_noted_as_broken() -> None:
+    assert fall_due(incident(first(kept_at=DUE), resolution()), AFTER) == Decision()
 
 
 def test_a_promise_kept_too_late_is_noted_as_such() -> None:
