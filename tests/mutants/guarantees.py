@@ -5,7 +5,7 @@ stays green with every one of them.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -22,10 +22,13 @@ from desk import commit
 from desk.base.errors import VentanillaError
 from desk.base.message import Delivery
 from desk.claims import Claims
+from desk.ledger import save
 from desk.ledger.save import Change
-from desk.rules import deadlines, opening, reception
+from desk.rules import acknowledgement, deadlines, opening, reception
 from desk.rules.calendar import Calendar
+from desk.rules.decision import Event
 from desk.rules.mail import MailFacts
+from desk.views.why import answers, promises
 from intake.email.ingest import Ingest
 from intake.email.reading.headers import identity
 
@@ -153,14 +156,14 @@ def every_hour_is_a_working_hour(patch: MonkeyPatch) -> None:
 
 def what_is_told_is_not_what_is_judged(patch: MonkeyPatch) -> None:
     """The time told for the resolution is an hour after the promise in the ledger."""
-    facts_of = opening._acknowledgement_facts
+    facts_of = acknowledgement._facts
 
-    def later(facts: MailFacts, incident: Any) -> dict[str, object]:
-        told = facts_of(facts, incident)
+    def later(facts: MailFacts, incident: Any, now: datetime) -> dict[str, Any]:
+        told = facts_of(facts, incident, now)
         due = datetime.fromisoformat(str(told["resolution"])) + timedelta(hours=1)
         return {**told, "resolution": due.isoformat()}
 
-    patch.setattr(opening, "_acknowledgement_facts", later)
+    patch.setattr(acknowledgement, "_facts", later)
 
 
 def nobody_watches_the_clock(patch: MonkeyPatch) -> None:
@@ -203,6 +206,32 @@ def line_ends_are_tidied(patch: MonkeyPatch) -> None:
         await accept(self, replace(delivery, raw=b"\r\n".join(lines)))
 
     patch.setattr(Ingest, "accept", tidy)
+
+
+def an_event_forgets_its_reason(patch: MonkeyPatch) -> None:
+    """What happened is kept, why is not."""
+    events = save._events
+
+    def without_why(those: Iterable[Event], versions: dict[int, int]) -> Any:
+        return events([replace(event, why="") for event in those], versions)
+
+    patch.setattr(save, "_events", without_why)
+
+
+def the_present_settings_explain_everything(patch: MonkeyPatch) -> None:
+    """A promise is explained by the count of now, whatever it was counted by."""
+    counted = promises._from_the_opening
+
+    def by_now(known: Any, promise: Any, measure: promises.Measure) -> Any:
+        minutes = measure.targets.default.minutes(promise.kind)
+        return counted(known, replace(promise, due=measure.calendar.due(promise.made_at, minutes)), measure)
+
+    patch.setattr(promises, "_from_the_opening", by_now)
+
+
+def silence_needs_no_reason(patch: MonkeyPatch) -> None:
+    """Only what was said is explained."""
+    patch.setattr(answers, "_unanswered", lambda _known: iter(()))
 
 
 class _Unknown(Exception):
@@ -309,6 +338,22 @@ MUTANTS: Mapping[str, Mutant] = {
             7,
             line_ends_are_tidied,
             f"{STORIES}test_bytes.py::test_a_mail_is_kept_byte_for_byte[sqlite-spaces at line ends]",
+        ),
+        (
+            8,
+            an_event_forgets_its_reason,
+            f"{STORIES}test_why.py::test_an_absence_note_in_a_live_thread_is_unanswered_by_the_sign_it_bears[sqlite]",
+        ),
+        (
+            8,
+            the_present_settings_explain_everything,
+            f"{STORIES}test_why.py::test_a_promise_stands_as_told_when_the_settings_change_and_why_says_so[sqlite]",
+        ),
+        (
+            8,
+            silence_needs_no_reason,
+            f"{STORIES}test_why.py"
+            "::test_a_follow_up_is_said_to_join_by_our_signature_and_to_have_no_acknowledgement[sqlite]",
         ),
         (
             9,

@@ -1,4 +1,4 @@
-"""What a story asks of `why`: the very command, pointed at the story's database and seen from the story's instant."""
+"""What a story asks of `why`: as the command does it, but seen from the story's instant."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from desk.base.because import Part
 from desk.ledger import reading
 from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets
-from desk.views.export import Look, incident
+from desk.views.export import Look
 from desk.views.why import why
 from desk.views.why.promises import Measure
 from desk.wording.why import Why
@@ -30,10 +30,3 @@ async def explained(
     speech = Wording(settings.desk.language, zone, templates).speech(settings.desk.language)
     words = Why(speech, zone, templates)
     return {part: words.sentences(said, one.clock.now()) for part, said in found.parts.items()}
-
-
-async def exported(one: House, url: str, incident_id: int) -> Mapping[str, object]:
-    """Return the same incident as `export` gives it."""
-    settings = settings_of(url, {"smtp": 0})
-    async with reading.opened(url) as reader:
-        return await incident(reader, Look(ZoneInfo(settings.desk.timezone), one.clock.now()), incident_id)

@@ -1,6 +1,5 @@
 """`why` of incidents that were lived through: each answer is the one the story knows, on both engines (guarantee 8)."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ import pytest
 from desk.base.because import Part
 from desk.base.names import OwedStatus
 from tests.ledger.desks import SetClock
-from tests.stories.asking_why import explained, exported
+from tests.stories.asking_why import explained
 from tests.stories.house import ANA, FIRST_CONSULTANT, House, house, number_in, reply_address, reply_to, written
 from tests.stories.test_machines import REPORT
 
@@ -19,73 +18,9 @@ pytestmark = pytest.mark.anyio
 
 OPERATIONS, DEVELOPMENT = "operacion@ejemplo.mx", "desarrollo@ejemplo.mx"
 ANA_BY_NAME = "Ana Ruiz <ana@cliente.mx>"
-BY_GRADE = {
-    1: ("Duda", "Buenos días, ¿cómo descargo mi factura de octubre?"),
-    2: ("Reporte", "La opción de descargar el reporte mensual no funciona, lo demás trabaja bien."),
-    3: ("Caída", "Nadie puede entrar al portal, a todos nos marca error 500. No podemos timbrar."),
-}
-IN_HOURS = datetime(2026, 11, 24, 18, 0, 30, tzinfo=UTC)
-FRIDAY_EVENING = datetime(2026, 11, 7, 0, 40, 30, tzinfo=UTC)
-"""18:40:30 in Mexico City, twenty minutes before the desk closes for the weekend."""
+OUTAGE = "Nadie puede entrar al portal, a todos nos marca error 500. No podemos timbrar."
 BEFORE_A_HOLIDAY = datetime(2026, 11, 14, 0, 40, 30, tzinfo=UTC)
-"""The same a week later; its Monday is the third of November, a day of rest (article 74 LFT)."""
-BEFORE_A_CLOSURE = datetime(2026, 11, 26, 0, 40, 30, tzinfo=UTC)
-CLOSED = {"VENTANILLA_CALENDAR__CLOSURES": json.dumps(["2026-11-26/2026-11-27 inventario"])}
-CASES = {
-    "in hours": (IN_HOURS, {}),
-    "Friday evening": (FRIDAY_EVENING, {}),
-    "holiday": (BEFORE_A_HOLIDAY, {}),
-    "closure": (BEFORE_A_CLOSURE, CLOSED),
-}
-MONTHS = {
-    "es": {11: "noviembre", 12: "diciembre"},
-    "en": {11: "November", 12: "December"},
-}
-
-
-def said_in(language: str, instant: str) -> tuple[str, str]:
-    """Return date and clock of an exported instant as that language writes them, worked out by this test alone."""
-    at = datetime.fromisoformat(instant)
-    month = MONTHS[language][at.month]
-    if language == "es":
-        return f"{at.day} de {month}", f"{at.hour}:{at.minute:02}"
-    half = "am" if at.hour < 12 else "pm"
-    return f"{month} {at.day}", f"{at.hour % 12 or 12}:{at.minute:02} {half}"
-
-
-def first_sentences(sentences: list[str]) -> list[str]:
-    """Return the first sentence of each promise: the only ones that begin with its name."""
-    kinds = ("Primera atención: ", "Solución: ", "First attention: ", "Solution: ")
-    return [sentence for sentence in sentences if sentence.startswith(kinds)]
-
-
-@pytest.mark.done("words.3")
-@pytest.mark.parametrize("language", ["es", "en"])
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("grade", BY_GRADE)
-async def test_mail_why_and_export_tell_the_same_two_instants(
-    sqlite_url: str, grade: int, case: str, language: str
-) -> None:
-    now, more = CASES[case]
-    more = {**more, "VENTANILLA_DESK__LANGUAGE": language}
-    async with house(sqlite_url, clock=SetClock(now), more=more) as one:
-        subject, text = BY_GRADE[grade]
-        await one.take(written(text, subject=subject))
-        incident = await one.incident()
-        told = await explained(one, sqlite_url, incident, more=more)
-        object_ = await exported(one, sqlite_url, incident)
-        assert object_["severity"] == grade
-        dues = [str(object_["response_due"]), str(object_["resolution_due"])]
-        assert [promise["due"] for promise in _list(object_["promises"])] == dues
-        mail = " ".join(one.answer_to(ANA).text.split())
-        for due, sentence in zip(dues, first_sentences(told[Part.PROMISES]), strict=True):
-            assert all(words in sentence for words in said_in(language, due))
-            assert all(words in mail for words in said_in("es", due))
-
-
-def _list(value: object) -> list[Any]:
-    assert isinstance(value, list)
-    return value
+"""Friday at 18:40:30 in Mexico City; its Monday is the third of November, a day of rest (article 74 LFT)."""
 
 
 async def test_a_question_in_hours_is_explained_from_grade_to_answer(engine_url: str) -> None:
@@ -164,8 +99,7 @@ async def test_a_promise_that_passed_is_said_to_be_broken(engine_url: str) -> No
 
 async def test_an_outage_names_both_queues_and_who_of_development_was_told(engine_url: str) -> None:
     async with house(engine_url) as one:
-        subject, text = BY_GRADE[3]
-        await one.take(written(text, subject=subject))
+        await one.take(written(OUTAGE, subject="Caída"))
         told = await explained(one, engine_url, await one.incident())
         queue = "\n".join(told[Part.QUEUE])
         assert told[Part.SEVERITY][0] == "Tiene severidad 3: falla o suspensión del servicio (la más grave)."
