@@ -47,6 +47,17 @@ function reply(mail) {
   field("text").setSelectionRange(0, 0);
 }
 
+// The link to the status page opens; everything else a mail says stays text.
+function withStatusLink(text) {
+  return text.split(/(http:\/\/127\.0\.0\.1:\d+\/i\/[0-9a-z.]+)/).map((part, at) => {
+    if (at % 2 === 0) return part;
+    const link = document.createElement("a");
+    link.href = part;
+    link.textContent = part;
+    return link;
+  });
+}
+
 function preview(text) {
   const lines = text.split("\n").map((line) => line.trim());
   return lines.filter((line) => line && !line.startsWith("##-")).join(" ").slice(0, 160);
@@ -60,7 +71,7 @@ function show(mail) {
   time.dateTime = mail.at;
   time.textContent = new Date(mail.at).toLocaleTimeString("es-MX");
   item.querySelector(".preview").textContent = preview(mail.text);
-  item.querySelector(".text").textContent = mail.text;
+  item.querySelector(".text").replaceChildren(...withStatusLink(mail.text));
   item.querySelector(".reply").addEventListener("click", () => reply(mail));
   document.getElementById("mails").prepend(item);
 }
