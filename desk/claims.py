@@ -81,10 +81,10 @@ class Claims:
     # Arrivals
 
     @metered("arrival")
-    async def store(self, delivery: Delivery, key: bytes) -> None:
+    async def store(self, delivery: Delivery, key: bytes, headers: object = None) -> None:
         """Store a mail; on return it is committed. A further copy is a row of its own that owes nothing.
 
-        Raises StoreAway.
+        `headers` goes along with the arrival in memory. Raises StoreAway.
         """
         await self._commit.reserve()
         ids, now = self._commit.ids, self._commit.clock.now()
@@ -98,6 +98,7 @@ class Claims:
             blob=ids.next("blobs"),
             raw=delivery.raw,
             authenticated_as=delivery.authenticated_as,
+            headers=headers,
         )
         full_key = (ARRIVAL_KEY + key).hex()
         sha256 = hashlib.sha256(delivery.raw).hexdigest()
@@ -115,7 +116,7 @@ class Claims:
 
     def _take_in_hand(self, arrival: Arrival) -> None:
         if self._bytes_in_hand + len(arrival.raw) > MEMORY_BYTES_MAX:
-            arrival = replace(arrival, raw=b"")
+            arrival = replace(arrival, raw=b"", headers=None)
         self._bytes_in_hand += len(arrival.raw)
         self._in_hand["arrivals"].add(arrival.id)
         self.arrivals.put(arrival)

@@ -103,7 +103,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A stored raw mail, not yet read (DESIGN 4, Words)."""
+    """A stored raw mail, not yet read (DESIGN 4, Words).
+
+    `headers` is what its door read of the header block to store it, opaque to the desk; None when it comes from the
+    ledger.
+    """
 
     id: int
     transport: Transport
@@ -115,3 +119,4 @@ class Arrival:
     raw: bytes = field(repr=False, default=b"")
     authenticated_as: str = ""
     attempts: int = 0
+    headers: object = field(repr=False, compare=False, default=None)

@@ -104,9 +104,8 @@ class Change:
     ref: int = 0
 
 
-def to_json(value: Any) -> str:
-    """Return the JSON text that lists and facts are kept as."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Returns the JSON text that lists and facts are kept as; one encoder for all (`json.dumps` makes one a call)."""
 
 
 def change_of(decision: Decision, node: str, now: datetime) -> Change:

@@ -63,6 +63,8 @@ class Content:
             return b""
         if stuffed.startswith(b"."):
             stuffed = stuffed[1:]
+        if b"\r\n." not in stuffed:  # a third of the price of `replace`, which counts first
+            return stuffed
         return stuffed.replace(b"\r\n.", b"\r\n")
 
     def drop(self) -> None:

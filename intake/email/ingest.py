@@ -54,8 +54,8 @@ class Ingest:
     @metered("arrival")
     async def accept(self, delivery: Delivery) -> None:
         """Store a mail; on return it is committed. Raises StoreAway."""
-        key = arrival_key(delivery.raw, header_block(delivery.raw))
-        await self._claims.store(delivery, key)
+        block = header_block(delivery.raw)
+        await self._claims.store(delivery, arrival_key(delivery.raw, block), block)
 
     async def run(self) -> None:
         """Carry arrivals to their acts, TOGETHER_MAX at once, until cancelled."""
@@ -99,7 +99,7 @@ class Ingest:
         self._claims.put_back(arrival)
 
     async def _act(self, arrival: Arrival) -> Decision:
-        block = header_block(arrival.raw)
+        block = arrival.headers if isinstance(arrival.headers, HeaderBlock) else header_block(arrival.raw)
         found = await self._reception.look_up(find(self._signer, arrival.recipients, block))
         read = await self._read(arrival, found.parents)
         message, grade = (read.message, read.grade or UNGRADED) if read else (_unreadable(arrival, block), UNGRADED)

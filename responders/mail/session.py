@@ -127,8 +127,9 @@ class Session(asyncio.Protocol):
         end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
         self._transport.write(content + end)
         try:
-            async with asyncio.timeout(DATA_TIMEOUT_S):
-                await self._can_write.wait()
+            if not self._can_write.is_set():
+                async with asyncio.timeout(DATA_TIMEOUT_S):
+                    await self._can_write.wait()
             return await self._reply(DATA_TIMEOUT_S)
         except TimeoutError as late:
             self.close()
@@ -147,6 +148,8 @@ class Session(asyncio.Protocol):
 
     async def _reply(self, within_s: float) -> Reply:
         """Return the next reply. Raises DeliveryLater when none comes in time, or the connection ends."""
+        if (here := self._taken()) is not None:  # replies to pipelined commands come together: no timer for each
+            return here
         try:
             async with asyncio.timeout(within_s):
                 while (reply := self._taken()) is None:
