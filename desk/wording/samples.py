@@ -271,12 +271,15 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             **_NOTICE,
             "more": True,
             "language": "und",
+            "queue": "development",
+            "actions": ["take"],
             "reply_goes_to": "Laura Méndez",
             "answer_key": "k7mzq2xwa5",
             "dossier": [
                 {"at": "2026-11-23T17:00:00+00:00", "who": "Laura Méndez", "own": False, "text": "No puedo timbrar."}
-            ],
-            "others": ["INC-100418"],
+            ]
+            * 5,
+            "others": ["INC-100418", "INC-100359"],
             "attached": [f"foto-{n}.jpg" for n in range(1, 7)],
             "left_out": ["video.mp4"],
             "attachments": [
