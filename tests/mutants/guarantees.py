@@ -18,13 +18,16 @@ import intake.email.reading.automatic
 import intake.email.reading.headers
 import intake.email.reading.read
 import responders.mail.carrier
+from board.status_page import StatusPage
 from desk import commit
 from desk.base.errors import VentanillaError
 from desk.base.message import Delivery
 from desk.claims import Claims
 from desk.ledger import save
 from desk.ledger.save import Change
+from desk.ledger.statements import Run, Steps
 from desk.rules import acknowledgement, deadlines, opening, reception
+from desk.rules.addresses import Signer
 from desk.rules.calendar import Calendar
 from desk.rules.decision import Event
 from desk.rules.mail import MailFacts
@@ -208,6 +211,26 @@ def line_ends_are_tidied(patch: MonkeyPatch) -> None:
     patch.setattr(Ingest, "accept", tidy)
 
 
+def whoever_looks_is_counted(patch: MonkeyPatch) -> None:
+    """A look at the status page raises the incident's version."""
+    look = StatusPage._look
+
+    async def counting(self: StatusPage, token: str, now: datetime) -> Any:
+        await self._read.__self__.write(_one_version_more())  # type: ignore[attr-defined] # the store it reads
+        return await look(self, token, now)
+
+    patch.setattr(StatusPage, "_look", counting)
+
+
+def _one_version_more() -> Steps[None]:
+    yield Run("UPDATE incidents SET version = version + 1")
+
+
+def every_signature_is_right(patch: MonkeyPatch) -> None:
+    """What has our form was made by us."""
+    patch.setattr(Signer, "_is_mac", lambda _self, _mac, _facts: True)
+
+
 def an_event_forgets_its_reason(patch: MonkeyPatch) -> None:
     """What happened is kept, why is not."""
     events = save._events
@@ -328,6 +351,16 @@ MUTANTS: Mapping[str, Mutant] = {
             5,
             a_broken_promise_is_not_marked,
             f"{STORIES}test_promises.py::test_a_promise_that_passes_unkept_is_noted_once[sqlite]",
+        ),
+        (
+            6,
+            whoever_looks_is_counted,
+            f"{STORIES}test_status_page.py::test_looking_changes_no_row_of_any_table[sqlite]",
+        ),
+        (
+            6,
+            every_signature_is_right,
+            f"{STORIES}test_status_page.py::test_a_link_signed_by_a_former_key_still_opens",
         ),
         (
             7,
