@@ -12,6 +12,7 @@ from desk.base.names import (
     Channel,
     ClosedBy,
     OwedKind,
+    OwedStatus,
     PromiseKind,
     Queue,
     Severity,
@@ -22,6 +23,7 @@ from desk.ledger.save import INCIDENT_COLUMNS
 from desk.ledger.statements import Run, Steps, places
 from desk.rules.decision import Owed
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
+from desk.rules.mail import StatusAnswer
 
 OWED_COLUMNS = (
     "id, incident_id, kind, channel, address, language, audience, facts, shape, due_at, not_before, message_id, "
@@ -192,6 +194,19 @@ def first_mail_to(incident_id: int, address: str) -> Steps[str]:
         "SELECT message_id FROM owed WHERE incident_id = ? AND address = ? ORDER BY id LIMIT 1", (incident_id, address)
     )
     return rows[0][0] if rows else ""
+
+
+def last_status_answer(incident_id: int) -> Steps[StatusAnswer | None]:
+    """Load the latest answer to «¿cómo va?» of an incident; one that a later answer replaced is none."""
+    rows = yield Run(
+        "SELECT id, due_at, status FROM owed WHERE incident_id = ? AND kind = ? AND status NOT IN (?, ?) "
+        "ORDER BY due_at DESC, id DESC LIMIT 1",
+        (incident_id, OwedKind.STATUS, OwedStatus.MERGED, OwedStatus.CANCELLED),
+    )
+    if not rows:
+        return None
+    is_waiting = rows[0][2] in (OwedStatus.QUEUED, OwedStatus.DELAYED)
+    return StatusAnswer(rows[0][0], _at(rows[0][1]), is_waiting)
 
 
 def is_arrival_done(arrival: int) -> Steps[bool]:

@@ -9,7 +9,18 @@ from typing import Any, assert_never
 
 from desk.base.message import Arrival
 from desk.ledger.statements import utc
-from desk.rules.decision import CameBack, Decision, Event, HeldItem, NewPerson, Owed, Row, SameMail, StoredMessage
+from desk.rules.decision import (
+    CameBack,
+    Decision,
+    Event,
+    HeldItem,
+    NewPerson,
+    Owed,
+    Row,
+    SameMail,
+    StoredMessage,
+    Superseded,
+)
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
 
 ADDRESS_MAX = 320
@@ -78,6 +89,8 @@ STATEMENTS: dict[str, str] = {
     "owed_came_back": "UPDATE owed SET status = 'bounced' WHERE id = ? AND incident_id = ? AND status = 'sent'",
     "owed_came_back_by_message_id": "UPDATE owed SET status = 'bounced' WHERE incident_id = ? AND message_id = ? "
     "AND status = 'sent'",
+    "owed_superseded": "UPDATE owed SET status = 'merged' WHERE id = ? AND status IN ('queued', 'delayed') "
+    "AND leased_by IS NULL",
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
     "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
     "explanation, incident_id, "
@@ -259,6 +272,8 @@ def _row(row: Row) -> Iterator[Written]:
             yield from held_rows(row)
         case CameBack():
             yield from _came_back(row)
+        case Superseded():
+            yield "owed_superseded", (row.owed,)
         case SameMail():
             return  # its arrival's end says it all
         case _:

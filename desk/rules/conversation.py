@@ -5,7 +5,7 @@ from datetime import datetime
 
 from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, OwedKind, Purpose
 from desk.rules.addresses import consultant_ref
-from desk.rules.decision import CameBack, Decision, Event, IncidentChange, Owed
+from desk.rules.decision import CameBack, Decision, Event, IncidentChange, Owed, Row
 from desk.rules.incident import Incident, Move, moved
 from desk.rules.mail import MailFacts, Standing, references_of, stored, told
 from desk.rules.notice import notice
@@ -16,22 +16,22 @@ BOUNCE_TEXT_MAX = 300
 
 def join(facts: MailFacts, now: datetime) -> Decision:
     """A user's further words: kept, and told to the assigned of the working queue; not acknowledged (DESIGN 9)."""
-    before = _incident(facts)
-    after = _next_version(before, status=moved(before.status, Move.JOIN))
+    before = incident_of(facts)
+    after = next_version(before, status=moved(before.status, Move.JOIN))
     assigned = _assigned(facts, after)
     owed = () if assigned is None else (notice(facts, after, assigned, now, Standing(is_added=True)),)
     event = Event(after.id, EventKind.ADDED, now, BY_USER, facts.message.sender.address, facts.thread.by)
-    return _adding(facts, before, after, Audience.USER, events=(event,), owed=owed)
+    return adding(facts, before, after, Audience.USER, events=(event,), owed=owed)
 
 
 def note_machine(facts: MailFacts, now: datetime) -> Decision:
     """An automatic mail in a live thread: an event, never an answer (guarantee 4)."""
-    before = _incident(facts)
+    before = incident_of(facts)
     event = Event(
         before.id, EventKind.AUTOMATIC, now, facts.message.sender.address or BY_MACHINE, facts.message.subject,
         facts.message.reason,
     )  # fmt: skip
-    return _adding(facts, before, _next_version(before), Audience.INTERNAL, events=(event,))
+    return adding(facts, before, next_version(before), Audience.INTERNAL, events=(event,))
 
 
 def bounce(facts: MailFacts, now: datetime) -> Decision:
@@ -41,7 +41,7 @@ def bounce(facts: MailFacts, now: datetime) -> Decision:
     """
     if facts.message.bounce and not any(one.is_final for one in facts.message.bounce):
         return note_machine(facts, now)
-    before = _incident(facts)
+    before = incident_of(facts)
     events = tuple(
         Event(
             before.id, EventKind.BOUNCED, now, BY_MACHINE, f"{one.address} {one.status}".strip(),
@@ -51,19 +51,19 @@ def bounce(facts: MailFacts, now: datetime) -> Decision:
         if one.is_final
     )  # fmt: skip
     unnamed = Event(before.id, EventKind.BOUNCED, now, BY_MACHINE, "", facts.message.reason)
-    decision = _adding(facts, before, _next_version(before), Audience.INTERNAL, events=events or (unnamed,))
+    decision = adding(facts, before, next_version(before), Audience.INTERNAL, events=events or (unnamed,))
     came_back = CameBack(before.id, facts.thread.owed, facts.message.returned_message_ids)
     return replace(decision, rows=(*decision.rows, came_back))
 
 
 def keep_internal(facts: MailFacts, now: datetime) -> Decision:
     """A consultant's mail, until consultants work by replying: kept, told to nobody, and a receipt says so."""
-    before, consultant = _incident(facts), facts.consultant
+    before, consultant = incident_of(facts), facts.consultant
     assert consultant is not None, "only a consultant's mail is kept internal"
-    after = _next_version(before)
+    after = next_version(before)
     event = Event(before.id, EventKind.NOTED, now, consultant.email, "", facts.thread.by)
     owed = (receipt(facts, after, consultant, now),) if facts.message.may_auto_reply else ()
-    return _adding(facts, before, after, Audience.INTERNAL, events=(event,), owed=owed)
+    return adding(facts, before, after, Audience.INTERNAL, events=(event,), owed=owed)
 
 
 def receipt(facts: MailFacts, incident: Incident, to: Consultant, now: datetime) -> Owed:
@@ -88,12 +88,14 @@ def receipt(facts: MailFacts, incident: Incident, to: Consultant, now: datetime)
     )
 
 
-def _incident(facts: MailFacts) -> Incident:
+def incident_of(facts: MailFacts) -> Incident:
+    """Return the incident that a mail belongs to, where its way leads to one."""
     assert facts.incident is not None, "the way of this mail leads to an incident"
     return facts.incident
 
 
-def _next_version(before: Incident, **changes: object) -> Incident:
+def next_version(before: Incident, **changes: object) -> Incident:
+    """Return the incident after this act: every one raises the version, also one that only adds rows."""
     return replace(before, version=before.version + 1, **changes)  # type: ignore[arg-type]
 
 
@@ -102,7 +104,7 @@ def _assigned(facts: MailFacts, incident: Incident) -> Consultant | None:
     return facts.roster.by_id(assignment.consultant) if assignment else None
 
 
-def _adding(
+def adding(
     facts: MailFacts,
     before: Incident,
     after: Incident,
@@ -110,12 +112,14 @@ def _adding(
     *,
     events: tuple[Event, ...],
     owed: tuple[Owed, ...] = (),
+    rows: tuple[Row, ...] = (),
 ) -> Decision:
+    """Return the decision that adds a mail to its incident, as a message for an audience."""
     return Decision(
         incidents=(IncidentChange(before, after),),
         key=facts.key,
         done=facts.arrival.id,
-        rows=(stored(facts, before.id, audience),),
+        rows=(*rows, stored(facts, before.id, audience)),
         events=events,
         owed=owed,
     )

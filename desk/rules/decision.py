@@ -141,7 +141,14 @@ class CameBack:
     message_ids: tuple[str, ...]
 
 
-Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """An owed row that waits for its time and will not be said: a later one says it instead (DESIGN 9)."""
+
+    owed: int
+
+
+Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack | Superseded
 
 
 @dataclass(frozen=True, slots=True)

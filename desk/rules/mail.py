@@ -54,6 +54,15 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """An answer to «¿cómo va?» that an incident's people were given, or that waits for its time."""
+
+    id: int
+    due_at: datetime
+    is_waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailFacts:
     """Everything a rule may know when a mail is decided.
 
@@ -61,6 +70,7 @@ class MailFacts:
     `incident` is the one that `thread` names; `person` who the sender's address belongs to. `first_mails` gives the
     Message-ID of the first mail about the incident to an address. `dossier` holds the latest messages of the incident,
     newest last; `others` the open incidents of `person`, newest first. Both are bounded by who loads them.
+    `last_status` is the latest answer to «¿cómo va?» when the mail asks that again.
     """
 
     arrival: Arrival
@@ -76,6 +86,7 @@ class MailFacts:
     first_mails: Mapping[str, str] | None = None
     dossier: tuple[Earlier, ...] = ()
     others: tuple[int, ...] = ()
+    last_status: StatusAnswer | None = None
 
     @property
     def key(self) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from desk.base.names import HeldReason, MessageKind, ThreadBy
-from desk.rules import conversation, held, opening
+from desk.rules import conversation, held, informing, opening
 from desk.rules.decision import Decision, SameMail
 from desk.rules.mail import STRONG, MailFacts, domain_of
 
@@ -25,6 +25,7 @@ class Way(StrEnum):
     MACHINE_OPENS = "machine_opens"
     FORGED_CONSULTANT = "forged_consultant"
     CONSULTANT_WRITES = "consultant_writes"
+    ASKS = "asks"
     JOINS = "joins"
     OPENS = "opens"
 
@@ -60,7 +61,9 @@ def way_of(facts: MailFacts) -> Way:
         return Way.CONSULTANT_WRITES
     if facts.consultant and thread.is_forged:
         return Way.FORGED_CONSULTANT
-    return Way.JOINS if may_join(facts) else Way.OPENS
+    if not may_join(facts):
+        return Way.OPENS
+    return Way.ASKS if informing.asks_status(facts) else Way.JOINS
 
 
 def _way_of_bounce(facts: MailFacts) -> Way:
@@ -113,6 +116,7 @@ RULES: Mapping[Way, Callable[[MailFacts, datetime], Decision]] = {
     Way.BOUNCE: conversation.bounce,
     Way.MACHINE_JOINS: conversation.note_machine,
     Way.CONSULTANT_WRITES: conversation.keep_internal,
+    Way.ASKS: informing.answer_status,
     Way.JOINS: conversation.join,
     Way.UNREADABLE: opening.open_unreadable,
     Way.MACHINE_OPENS: opening.open_for_machine,

@@ -50,6 +50,11 @@ def read_short_words(code: str, table: Mapping[str, Any]) -> ShortWords:
         raise TemplateBroken(f"{code}/{FILE}: {mistake}") from mistake
 
 
+def is_answer(subject: str) -> bool:
+    """Tell whether a subject begins as that of an answer or a forward."""
+    return _REPLY.match(subject) is not None
+
+
 def questions_of(languages: Sequence[ShortWords], words: Sequence[str], text: str) -> tuple[Question, ...]:
     """Return what a report leaves open: nothing when it names what fails, quotes, counts, or does not speak of failure.
 
@@ -80,7 +85,7 @@ def only_asks_status(
     """
     if len(words) > ASKING_WORDS_MAX:
         return False
-    of_subject = [] if _REPLY.match(subject) else words_of(subject)
+    of_subject = [] if is_answer(subject) else words_of(subject)
     if len(of_subject) > ASKING_WORDS_MAX:
         return False
     names = _Names(body, is_known)

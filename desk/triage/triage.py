@@ -143,12 +143,14 @@ class Triage:
         of_body = words_of(body)
         words = [*words_of(subject), SENTENCE_END, *of_body]
         tongue = self._tongue(words)
+        # The subject of an answer is mostly ours: what is new is the body.
+        written_in = (self._tongue(of_body) if short.is_answer(subject) else None) or tongue
         readings = [Reading(language, words) for language in ([tongue] if tongue else self._languages)]
         rule = decide(lambda signal: any(reading.hit(signal) for reading in readings))
         spoken = [one.short for one in ([tongue] if tongue else self._languages) if one.short]
         return Grade(
             severity=self._likelier.get(rule.name, rule.severity),
-            language=tongue.code if tongue else LANGUAGE_UNKNOWN,
+            language=written_in.code if written_in else LANGUAGE_UNKNOWN,
             confidence=rule.confidence,
             reasons=_reasons(readings, rule),
             questions=short.questions_of(spoken, words, f"{subject} {body}"),

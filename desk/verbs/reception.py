@@ -16,7 +16,7 @@ from desk.rules import held, reception
 from desk.rules.decision import Decision, Ids
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
-from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, Thread
+from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, StatusAnswer, Thread
 from desk.rules.numbers import number_of
 from desk.rules.routing import Roster
 from desk.verbs.roster import RosterBook
@@ -32,6 +32,7 @@ class _Known:
     first_mails: Mapping[str, str]
     dossier: tuple[Earlier, ...]
     others: tuple[int, ...]
+    last_status: StatusAnswer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class ReceiveMail:
             first_mails=known.first_mails,
             dossier=known.dossier,
             others=known.others,
+            last_status=known.last_status,
         )
 
     def decide(self, facts: MailFacts, now: datetime) -> Decision:
@@ -81,9 +83,12 @@ class ReceiveMail:
         others = (yield from dossier.open_incidents(person.id)) if person else ()
         incident = None
         earlier: tuple[Earlier, ...] = ()
+        last_status = None
         if self.thread.incident is not None:
             incident = yield from load.incident(self.thread.incident)
             earlier = yield from dossier.latest(self.thread.incident)
+            if self.grade.asks_status:
+                last_status = yield from load.last_status_answer(self.thread.incident)
         first_mails = yield from _first_mails(incident, roster)
         return _Known(
             seen=taken.ref if taken else None,
@@ -92,6 +97,7 @@ class ReceiveMail:
             first_mails=first_mails,
             dossier=earlier,
             others=others,
+            last_status=last_status,
         )
 
 
