@@ -191,7 +191,7 @@ class Commit:
         self._pending.append(pending)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_batches())
-        return await asyncio.shield(pending.done)
+        return await pending.done  # a caller that is cancelled leaves the change to be written
 
     async def run(self, steps: Steps[R]) -> R:
         """Run the rows of claims that are taken, not decided: leases. Raises StoreAway."""

@@ -96,9 +96,9 @@ class Outbox:
         while True:
             waiting = await self._claims.owed.take()
             self._busy += 1
+            structlog.contextvars.bind_contextvars(owed=waiting.owed.id)  # of this task alone, until its next row
             try:
-                with structlog.contextvars.bound_contextvars(owed=waiting.owed.id):
-                    await self._carry(waiting)
+                await self._carry(waiting)
             except Exception:  # loop head: one row that fails must not end the carrying
                 log.exception("delivery_failed")
                 await self._put_off(waiting, "internal error", data_sent=False)

@@ -67,9 +67,9 @@ class Ingest:
         while True:
             arrival = await self._claims.take_arrival()
             self._busy += 1
+            structlog.contextvars.bind_contextvars(arrival=arrival.id)  # of this task alone, until its next arrival
             try:
-                with structlog.contextvars.bound_contextvars(arrival=arrival.id):
-                    await self._carry(arrival)
+                await self._carry(arrival)
             finally:
                 self._busy -= 1
 

@@ -60,7 +60,7 @@ BLOCK_MAX = 1024 * 1024
 """More than a stream can hold: a read of DATA empties the buffer."""
 
 KEEP_ALIVE_S = 1.0
-"""Blocks that come faster than this do not reset the timeout each."""
+"""Commands and blocks that come faster than this do not reset the timeout each."""
 
 TRY_LATER = "451 4.3.0 Mail cannot be stored now, please try again later"
 STORED = "250 2.0.0 Mail stored"
@@ -282,7 +282,10 @@ class SmtpSession(SMTP):
     # Time
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        self._alive_at = now = self.loop.time()
+        now = self.loop.time()
+        if duration is None and self._timeout_handle is not None and now - self._alive_at < KEEP_ALIVE_S:
+            return
+        self._alive_at = now
         left = self._began_at + SESSION_MAX_S - now
         if left > 0:  # else the timer that is set is due, and no command may put it off
             super()._reset_timeout(min(duration or COMMAND_TIMEOUT_S, left))
@@ -294,10 +297,6 @@ class SmtpSession(SMTP):
             self.cut()
         else:
             self._say_goodbye(GOODBYE_SILENT)
-
-    def _stay_alive(self) -> None:
-        if self.loop.time() - self._alive_at >= KEEP_ALIVE_S:
-            self._reset_timeout()
 
     # Replies
 
@@ -393,7 +392,7 @@ class SmtpSession(SMTP):
             block = await self._reader.read(BLOCK_MAX)
             if not block:
                 raise ConnectionResetError("the client has gone")
-            self._stay_alive()
+            self._reset_timeout()
             rest = content.feed(block)
             if rest is not None:
                 self._reader._buffer[:0] = rest  # type: ignore[attr-defined]
