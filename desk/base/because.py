@@ -93,6 +93,8 @@ class Say(StrEnum):
     UNANSWERED_UNREADABLE = "unanswered_unreadable"
     UNANSWERED_ADDRESS = "unanswered_address"
     UNANSWERED_FOLLOW_UP = "unanswered_follow_up"
+    STATUS_AT_ONCE = "status_at_once"
+    STATUS_LATER = "status_later"
     UNANSWERED_AUTOMATIC = "unanswered_automatic"
     UNANSWERED_BOUNCE = "unanswered_bounce"
     UNANSWERED_COPY = "unanswered_copy"

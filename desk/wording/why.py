@@ -151,5 +151,9 @@ def _root(override: Path | None, language: str, file: str) -> Path:
 
 
 def _triage_reasons(language: str, override: Path | None) -> dict[str, str]:
-    reasons = load_toml(language, TRIAGE_FILE, _root(override, language, TRIAGE_FILE)).get("reasons", {})
+    """Return the sentences of triage by name; none in a language that mails are written in but not graded in."""
+    root = _root(override, language, TRIAGE_FILE)
+    if not (root / language / TRIAGE_FILE).is_file():
+        return {}
+    reasons = load_toml(language, TRIAGE_FILE, root).get("reasons", {})
     return {name: sentence for name, sentence in reasons.items() if isinstance(sentence, str)}

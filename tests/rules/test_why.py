@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import pytest
 
 from desk.base.because import OTHER, TABLES, Because, Count, Part, Reason, Say, StoredReason, Word, because
 from desk.base.errors import TemplateBroken
-from desk.base.languages import languages, load_toml
+from desk.base.languages import folders, languages, load_toml
 from desk.base.names import (
     BY_MACHINE,
     BY_USER,
@@ -31,6 +32,7 @@ from desk.base.signs import Sign, SignFound, sign_of
 from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Target, Targets
 from desk.rules.incident import Pause, Promise
+from desk.rules.informing import ASKED, ONCE_AN_HOUR
 from desk.views.why.answers import answers
 from desk.views.why.known import Act, Known
 from desk.views.why.promises import Measure, promises
@@ -139,8 +141,9 @@ OUTAGE = known(
     assignments=(assignment(1, Queue.DESK), assignment(2, Queue.OPERATIONS), assignment(1, Queue.OPERATIONS, LATER)),
     owed=(owed(OwedKind.ACKNOWLEDGEMENT), owed(OwedKind.NOTICE, RAUL), owed(OwedKind.NOTICE, EVA)),
 )
+ADDED = event(EventKind.ADDED, by=BY_USER, text=ANA, why="signed_address")
 THREAD = known(
-    (event(EventKind.ADDED, by=BY_USER, text=ANA, why="signed_address"),),
+    ADDED,
     event(EventKind.NOTED, by=LAURA, why="signed_address"),
     event(EventKind.AUTOMATIC, by=ANA, why="Auto-Submitted: auto-replied"),
     (event(EventKind.BOUNCED, text=f"{ANA} 5.1.1", why="no such user"), event(EventKind.BOUNCED, text="eva@otro.mx")),
@@ -184,7 +187,9 @@ OPENED = {
     "unreadable": known(opened="reader_killed", owed=()),
     "nobody": known(owed=(), incident={"requester_email": "nobody"}),
 }
-ALL = {"outage": OUTAGE, "thread": THREAD, "owed": OWED, **PROMISED, **OPENED}
+ASKING = (ADDED, event(EventKind.STATUS_SENT, why=ASKED))
+ASKING_AGAIN = (ADDED, event(EventKind.STATUS_SENT, why=ONCE_AN_HOUR, text=(LATER + HOUR).isoformat()))
+ALL = {"asked": known(ASKING, ASKING_AGAIN), "outage": OUTAGE, "thread": THREAD, "owed": OWED, **PROMISED, **OPENED}
 
 
 def words(language: str, override: Path | None = None) -> Why:
@@ -260,6 +265,14 @@ def test_a_reason_is_said_in_the_language_asked_for_whatever_that_of_the_mail_wa
             assert said(because(Say.REASON, reason=StoredReason(f"{stored}.")), language) == f"{sentence}."
 
 
+def test_a_language_that_grades_nothing_says_a_reason_as_it_stands(tmp_path: Path) -> None:
+    copytree(folders() / "en", tmp_path / "fr")
+    (tmp_path / "fr" / "triage.toml").unlink()
+    own = Why(Wording("fr", ZONE, tmp_path).speech("fr"), ZONE, tmp_path)
+    stored = because(Say.REASON, reason=StoredReason("Afecta a todos: «nadie»."))
+    assert own.sentences([stored], LATER) == ["Afecta a todos: «nadie»."]
+
+
 def test_a_reason_that_is_no_sentence_of_triage_is_said_as_it_stands_and_a_bare_word_in_words() -> None:
     assert said(because(Say.REASON, reason=StoredReason("dice «lento»"))) == "Dice «lento»"
     assert "no se pudo leer" in said(because(Say.REASON, reason=StoredReason("unreadable"))).lower()
@@ -328,11 +341,17 @@ def test_a_bounce_of_two_addresses_is_one_mail_without_an_answer() -> None:
     assert says_of(THREAD).count(Say.BOUNCED) == 2
 
 
-@pytest.mark.parametrize("kind", [EventKind.STATUS_SENT, EventKind.REOPENED])
-def test_words_that_were_answered_are_not_said_to_have_had_no_answer(kind: EventKind) -> None:
-    added = event(EventKind.ADDED, by=BY_USER, text=ANA, why="signed_address")
-    assert Say.UNANSWERED_FOLLOW_UP in says_of(known((added,)))
-    assert Say.UNANSWERED_FOLLOW_UP not in says_of(known((added, event(kind))))
+@pytest.mark.parametrize("act", [ASKING, ASKING_AGAIN, (ADDED, event(EventKind.REOPENED))])
+def test_words_that_were_answered_are_not_said_to_have_had_no_answer(act: tuple[Any, ...]) -> None:
+    assert Say.UNANSWERED_FOLLOW_UP in says_of(known((ADDED,)))
+    assert Say.UNANSWERED_FOLLOW_UP not in says_of(known(act))
+
+
+def test_a_question_how_things_stand_says_whether_it_is_answered_now_or_at_the_hours_end() -> None:
+    sentences = words("es").sentences(list(answers(known(ASKING, ASKING_AGAIN), LATER)), LATER)
+    now, later = (sentence for sentence in sentences if "preguntaba cómo va" in sentence)
+    assert now.endswith("se contesta de inmediato con lo que hay anotado.")
+    assert later.endswith("la respuesta va al terminar la hora: hoy, martes 24 de noviembre, a las 14:00.")
 
 
 def test_who_of_development_was_told_before_it_was_theirs_is_named_once() -> None:

@@ -212,6 +212,22 @@ async def test_a_held_mail_of_the_incident_is_said_with_its_reason(engine_url: s
         assert "nada de lo retenido se contesta" in told[Part.ANSWERS][-1]
 
 
+async def test_a_question_how_it_goes_says_that_it_is_answered_now_or_at_the_hours_end(engine_url: str) -> None:
+    async with house(engine_url) as one:
+        await one.take(written())
+        answer = one.answer_to(ANA)
+        for message_id in ("<m2@cliente.mx>", "<m3@cliente.mx>"):
+            asking = reply_to(answer, "¿Cómo va?", sender=ANA_BY_NAME, message_id=message_id)
+            await one.take(asking, to=reply_address(answer))
+        told = await explained(one, engine_url, await one.incident())
+        now, later = (line for line in told[Part.ANSWERS] if "preguntaba cómo va el incidente" in line)
+        assert now.endswith("se contesta de inmediato con lo que hay anotado.")
+        assert later.endswith("la respuesta va al terminar la hora: hoy, martes 24 de noviembre, a las 13:00.")
+        sent, planned = (line for line in told[Part.ANSWERS] if "la respuesta de cómo va" in line)
+        assert sent.startswith(f"Se envió la respuesta de cómo va a {ANA}")
+        assert planned == f"Saldrá la respuesta de cómo va para {ANA}: hoy, martes 24 de noviembre, a las 13:00."
+
+
 REFUSALS: Mapping[str, tuple[str, str, OwedStatus]] = {
     "later": ("451 4.3.0 busy, later", "(intentos: 1)", OwedStatus.QUEUED),
     "never": ("550 5.1.1 no such user", "lo rechazó para siempre («550 5.1.1 no such user»)", OwedStatus.REFUSED),

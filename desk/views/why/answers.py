@@ -6,6 +6,7 @@ from datetime import datetime
 from desk.base.because import Because, Say, Word, because
 from desk.base.names import Audience, Channel, EventKind, OwedKind, OwedStatus
 from desk.base.signs import PERSONS, UNREADABLE, sign_of
+from desk.rules.informing import ASKED, ONCE_AN_HOUR
 from desk.views.why.known import Act, Known, Row
 
 ENDED: Mapping[str, Say] = {
@@ -19,6 +20,8 @@ ENDED: Mapping[str, Say] = {
     OwedStatus.CANCELLED: Say.DROPPED,
 }
 """How an owed row stands, but for one that is queued."""
+STATUS: Mapping[str, Say] = {ASKED: Say.STATUS_AT_ONCE, ONCE_AN_HOUR: Say.STATUS_LATER}
+"""Why a question how things stand is answered when it is."""
 ANSWERED = frozenset({EventKind.STATUS_SENT, EventKind.REOPENED})
 """What an act holds beside the words that were added when the user is written to."""
 
@@ -75,10 +78,15 @@ def _unanswered(known: Known) -> Iterator[tuple[datetime, Because]]:
 
 
 def _unanswered_by(known: Known, act: Act) -> Iterator[tuple[datetime, Because]]:
-    """Yield why the message of an act was not answered; a bounce of several addresses is one message."""
+    """Yield why the message of an act was not answered, or not at once. A bounce of many addresses is one message."""
     for event in act.of(EventKind.ADDED):
+        who = known.who(event["text"])
         if not act.kinds() & ANSWERED:
-            yield event["at"], because(Say.UNANSWERED_FOLLOW_UP, at=event["at"], who=known.who(event["text"]))
+            yield event["at"], because(Say.UNANSWERED_FOLLOW_UP, at=event["at"], who=who)
+        for status in act.of(EventKind.STATUS_SENT):
+            due = datetime.fromisoformat(status["text"]) if status["text"] else event["at"]
+            if (say := STATUS.get(status["why"])) is not None:
+                yield event["at"], because(say, at=event["at"], who=who, due=due)
     for event in act.of(EventKind.AUTOMATIC):
         yield event["at"], because(Say.UNANSWERED_AUTOMATIC, at=event["at"], sign=sign_of(event["why"]))
     for event in act.of(EventKind.BOUNCED)[:1]:
