@@ -169,6 +169,12 @@ pre {{ max-width: 640px; padding: 1em; background: #fff; white-space: pre-wrap; 
 figure {{ display: inline-block; vertical-align: top; margin: 0 1em 1em 0 }}
 iframe {{ border: 1px solid #bbb; height: 640px }}
 </style>
+<script>
+// Each frame is as high as what it shows. Caught on the way down, for a frame may load before this page has ended.
+document.addEventListener("load", ({{ target }}) => {{
+  if (target.tagName === "IFRAME") target.style.height = target.contentDocument.documentElement.scrollHeight + 2 + "px";
+}}, true);
+</script>
 </head>
 <body>
 <nav>
@@ -178,12 +184,6 @@ iframe {{ border: 1px solid #bbb; height: 640px }}
 </ol>
 </nav>
 {shown}
-<script>
-for (const frame of document.querySelectorAll("iframe")) {{
-  const fit = () => (frame.style.height = frame.contentDocument.documentElement.scrollHeight + 2 + "px");
-  frame.addEventListener("load", fit);
-}}
-</script>
 </body>
 </html>
 """

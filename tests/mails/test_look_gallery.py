@@ -17,6 +17,8 @@ COLOURS = """[...document.querySelectorAll("html, body, body *")].map((element) 
   canvas.remove();
   return shown.join();
 })"""
+CUT = """[...document.querySelectorAll("section:first-of-type iframe")]
+  .filter((frame) => frame.contentDocument.documentElement.scrollHeight > frame.clientHeight).length"""
 PLANTED = Kept(
     kind="mail",
     language="es",
@@ -53,6 +55,7 @@ async def test_the_gallery_opens_from_its_folder_without_a_server(tmp_path: Path
         assert (await page.inner_text("section pre")).split() == first.text.split()
         await page.locator("iframe").first.scroll_into_view_if_needed()
         assert (await page.frame_locator("iframe").first.locator("body").inner_text()).strip()
+        assert await page.evaluate(CUT) == 0
 
 
 @pytest.mark.anyio
