@@ -4,7 +4,6 @@ Promises and bounds: only the subject's first SUBJECT_MAX and the body's first T
 for help says it there. The folders are plain data, so a language more is a folder more.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from desk.triage.grading import LIKELIER, RULES, Rule, Signal, decide
 from desk.triage.phrases import PhraseBook
 from desk.triage.short import ShortWords
 from desk.triage.text import Hit, Text
+from desk.triage.tongue import Tongue, heard, read_tongue
 from desk.triage.words import QUESTION_END, SENTENCE_END, words_of
 
 FILE = "triage.toml"
@@ -31,11 +31,6 @@ TEXT_MAX = 4_096
 REASONS_MAX = 6
 # Words a hypothesis may run on for when nothing ends the sentence: speech on the phone has no full stops.
 HYPOTHESIS_WORDS_MAX = 25
-# Words of function that make a language certain; fewer leave doubt.
-LANGUAGE_WORDS_MIN = 1
-# One word of a neighbour language outweighs two that both share.
-NEIGHBOUR_WEIGHT = 2
-
 # What a text denies, supposes or tells of another system or of the past is no report of now.
 MASKS = (Signal.ELSEWHERE, Signal.DENIED, Signal.HYPOTHETICAL, Signal.SOLVED)
 # Signals that change a grade and are therefore named beside the one that decided.
@@ -59,18 +54,12 @@ class Language:
     order: int
     book: PhraseBook
     reasons: Mapping[str, str]
-    words: frozenset[str]
-    against: frozenset[str]
+    tongue: Tongue
     short: ShortWords | None = None
 
     def knows(self, word: str) -> bool:
         """Tell whether a word is one of the language's or of the trade."""
-        return word in self.words or short.knows(self.book, word)
-
-    def score(self, counts: Mapping[str, int]) -> int:
-        """How much of a text speaks for this language; negative when a neighbour's words outweigh its own."""
-        mine = sum(counts[word] for word in self.words & counts.keys())
-        return mine - NEIGHBOUR_WEIGHT * sum(counts[word] for word in self.against & counts.keys())
+        return word in self.tongue.words or short.knows(self.book, word)
 
 
 class Reading:
@@ -110,15 +99,12 @@ def read_language(code: str, table: Mapping[str, Any]) -> Language:
         missing -= table["reasons"].keys()
         if missing:
             raise ValueError(f"no reason for {', '.join(sorted(missing))}")
-        tongue = table["language"]
-        words = frozenset(tongue["words"].split())
         return Language(
             code=code,
             order=table["order"],
             book=PhraseBook(table["lists"], signals),
             reasons=dict(table["reasons"]),
-            words=words,
-            against=frozenset(tongue["against"].split()) - words,
+            tongue=read_tongue(code, table["language"]),
             short=short.read_short_words(code, table[SHORT]) if SHORT in table else None,
         )
     except (KeyError, ValueError) as mistake:
@@ -134,6 +120,7 @@ class Triage:
     def __init__(self, tables: Mapping[str, Mapping[str, Any]], mode: str = CAREFUL) -> None:
         known = [read_language(code, table) for code, table in tables.items()]
         self._languages = sorted(known, key=lambda language: language.order)
+        self._tongues = [language.tongue for language in self._languages]
         self._short = [language.short for language in self._languages if language.short]
         self._likelier = {} if mode == CAREFUL else LIKELIER
 
@@ -142,32 +129,23 @@ class Triage:
         subject, body = subject[:SUBJECT_MAX], body[:TEXT_MAX]
         of_body = words_of(body)
         words = [*words_of(subject), SENTENCE_END, *of_body]
-        tongue = self._tongue(words)
+        tongue = heard(self._tongues, words)
         # The subject of an answer is mostly ours: what is new is the body.
-        written_in = (self._tongue(of_body) if short.is_answer(subject) else None) or tongue
-        readings = [Reading(language, words) for language in ([tongue] if tongue else self._languages)]
+        written_in = (heard(self._tongues, of_body) if short.is_answer(subject) else None) or tongue
+        spoken = [one for one in self._languages if tongue is None or one.tongue is tongue]
+        readings = [Reading(language, words) for language in spoken]
         rule = decide(lambda signal: any(reading.hit(signal) for reading in readings))
-        spoken = [one.short for one in ([tongue] if tongue else self._languages) if one.short]
         return Grade(
             severity=self._likelier.get(rule.name, rule.severity),
             language=written_in.code if written_in else LANGUAGE_UNKNOWN,
             confidence=rule.confidence,
             reasons=_reasons(readings, rule),
-            questions=short.questions_of(spoken, words, f"{subject} {body}"),
+            questions=short.questions_of([one.short for one in spoken if one.short], words, f"{subject} {body}"),
             asks_status=short.only_asks_status(self._short, subject, body, of_body, self._is_known),
         )
 
     def _is_known(self, word: str) -> bool:
         return any(language.knows(word) for language in self._languages)
-
-    def _tongue(self, words: Sequence[str]) -> Language | None:
-        """The language most words speak for; None when none is heard or two are heard equally."""
-        counts = Counter(words)
-        scores = sorted(((language.score(counts), language) for language in self._languages), key=lambda pair: -pair[0])
-        best, language = scores[0]
-        if best < LANGUAGE_WORDS_MIN or (len(scores) > 1 and scores[1][0] == best):
-            return None
-        return language
 
 
 def _spans(text: Text, masks: Sequence[Hit]) -> Iterator[tuple[int, int]]:
