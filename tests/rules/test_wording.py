@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -21,7 +22,32 @@ TUESDAY = "2026-11-24T17:10:30.123456+00:00"  # 11:10 in Mexico City
 ACKNOWLEDGEMENT = SAMPLES["acknowledgement"]["open"]
 NOTICE = SAMPLES["notice"]["new"]
 ALL_MAILS = [(mail, name, code) for mail, named in SAMPLES.items() for name in named for code in languages()]
-FOREIGN = "Ñandú <b>&amp; </b>\r\nBcc: x@y.mx\0\u202e\u200f\u0645\u0631\u062d\ud800" + "w" * 5_000
+FOREIGN_FACTS = frozenset(
+    [
+        "name",
+        "email",
+        "subject",
+        "type",
+        "to_name",
+        "severity_reasons",
+        "phone",
+        "extension",
+        "operator",
+        "who",
+        "attached",
+        "left_out",
+        "copied",
+        "title",
+        "reply_goes_to",
+        "answer_to",
+        "answer_key",
+    ]
+)
+FOREIGN = (
+    "Ñandú <b>&amp; </b>\r\nBcc: x@y.mx\0\u202e\u200f\u0645\u0631\u062d\ud800"
+    + "<script>alert(1)</script>"
+    + "w" * 10_000
+)
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +288,18 @@ def test_foreign_text_is_harmless_everywhere(wording: Wording, mail: str, sample
     assert "\n" not in rendered.subject
     assert len(rendered.subject) <= 200
     assert "<b>" not in rendered.html
+    assert "<script>" not in rendered.html
     assert "\nBcc:" not in rendered.text
+    assert tags_of(rendered.html) == tags_of(wording.render(mail, language, SAMPLES[mail][sample]).html)
+
+
+def tags_of(html: str) -> set[tuple[str, tuple[str, ...]]]:
+    """Return the tags of a mail, each with the names of its attributes."""
+    found: set[tuple[str, tuple[str, ...]]] = set()
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: found.add((tag, tuple(name for name, _ in attrs)))  # type: ignore[method-assign]
+    parser.feed(html)
+    return found
 
 
 def poisoned(value: Any, key: str = "") -> Any:
@@ -271,8 +308,8 @@ def poisoned(value: Any, key: str = "") -> Any:
         return {name: poisoned(item, name) for name, item in value.items()}
     if isinstance(value, list):
         return [poisoned(item, key) for item in value]
-    foreign = ("name", "email", "subject", "type", "to_name", "severity_reasons", "phone", "extension", "operator")
-    return FOREIGN if key in foreign and value else value
+    is_foreign = key in FOREIGN_FACTS or (key == "from" and "@" in value)  # closed days have a `from` of ours
+    return FOREIGN if is_foreign and value else value
 
 
 def test_the_users_words_are_shown_to_a_consultant_line_by_line_and_as_text(wording: Wording) -> None:
