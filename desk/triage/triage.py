@@ -12,7 +12,7 @@ from typing import Any
 
 from desk.base.errors import TemplateBroken
 from desk.base.grade import Grade
-from desk.base.languages import languages, load_toml
+from desk.base.languages import folders, languages, load_toml
 from desk.base.names import LANGUAGE_UNKNOWN, Severity
 from desk.triage import short
 from desk.triage.grading import LIKELIER, RULES, Rule, Signal, decide
@@ -176,19 +176,29 @@ def _reasons(readings: Sequence[Reading], rule: Rule) -> tuple[str, ...]:
 
 
 def load(mode: str = CAREFUL, override: Path | None = None) -> Triage:
-    """Return the triage of all language folders; a file in the operator's folder `override` wins over ours.
+    """Return the triage of all language folders; a file in the operator's folder `override` wins over ours, and a
+    language that is there alone is read when it says with what words.
 
     Raises TemplateMissing or TemplateBroken naming the file. Takes tens of milliseconds: once a process is enough.
     """
-    return Triage({code: _table(code, override) for code in languages()}, mode)
+    ours = languages()
+    added = [] if override is None else [one for one in languages(override) if (override / one / FILE).is_file()]
+    return Triage({code: _table(code, override) for code in dict.fromkeys((*ours, *added))}, mode)
 
 
 def _table(code: str, override: Path | None) -> Mapping[str, Any]:
-    def read(name: str) -> dict[str, Any]:
-        is_laid_over = override is not None and (override / code / name).is_file()
-        return load_toml(code, name, override if is_laid_over else None)
+    """Return a folder's triage.toml, and its short.toml under SHORT when there is one."""
+    short_root = _root_of(code, short.FILE, override)
+    has_short = (short_root / code / short.FILE).is_file()
+    return {
+        **load_toml(code, FILE, _root_of(code, FILE, override)),
+        **({SHORT: load_toml(code, short.FILE, short_root)} if has_short else {}),
+    }
 
-    return {**read(FILE), SHORT: read(short.FILE)}
+
+def _root_of(code: str, name: str, override: Path | None) -> Path:
+    """Return the folder of languages a file is read from: the operator's where it has one."""
+    return override if override is not None and (override / code / name).is_file() else folders()
 
 
 @cache

@@ -1,11 +1,13 @@
 """What a short text only asks, and what one that says nothing leaves open (DESIGN 2; issue words)."""
 
+from pathlib import Path
+
 import pytest
 
 from desk.base.errors import TemplateBroken
-from desk.base.languages import languages, load_toml
+from desk.base.languages import folders, languages, load_toml
 from desk.base.names import Question
-from desk.triage import classify
+from desk.triage import classify, load, triage
 from desk.triage.short import ASKING_WORDS_MAX, FILE, SIGNALS, read_short_words
 from tests.rules.asking import ASKING, NEAR_MISSES
 
@@ -140,6 +142,21 @@ def test_a_full_report_is_asked_nothing() -> None:
 def test_a_subject_that_says_it_leaves_nothing_open() -> None:
     assert classify("No puedo timbrar", "me marca error", "email").questions == ()
     assert classify("Error", "me marca error", "email").questions == ALL
+
+
+def test_a_language_laid_in_as_a_folder_asks_and_complains_in_its_own_words(tmp_path: Path) -> None:
+    for name in (triage.FILE, FILE):
+        text = (folders() / "en" / name).read_text(encoding="utf-8")
+        of_french = text.replace('words = """', 'words = """bonjour quoi neuf ca va ').replace("order = 2", "order = 3")
+        of_french = of_french.replace("asks = [", 'asks = [\n    "quoi de neuf",').replace(
+            '"hi", ', '"hi", "bonjour", ', 1
+        )
+        (tmp_path / "fr").mkdir(exist_ok=True)
+        (tmp_path / "fr" / name).write_text(of_french, encoding="utf-8")
+    grade = load(override=tmp_path).classify("", "Bonjour, quoi de neuf ?", "email")
+    assert (grade.language, grade.asks_status) == ("fr", True)
+    (tmp_path / "fr" / FILE).unlink()
+    assert not load(override=tmp_path).classify("", "Bonjour, quoi de neuf ?", "email").asks_status
 
 
 @pytest.mark.parametrize("code", languages())
