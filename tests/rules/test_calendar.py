@@ -193,6 +193,11 @@ def test_a_promise_ends_with_its_last_open_minute(start: str, minutes: int, due:
     assert DESK.due(at(start), minutes) == at(due)
 
 
+def test_a_time_moved_by_nothing_outside_support_hours_is_the_next_opening() -> None:
+    assert DESK.shift(at("2026-11-24T03:00"), 0) == at("2026-11-24T09:00")
+    assert DESK.shift(at("2026-11-24T19:00"), 0) == at("2026-11-25T09:00")
+
+
 @pytest.mark.parametrize(
     ("year", "days"),
     [
