@@ -22,27 +22,10 @@ TUESDAY = "2026-11-24T17:10:30.123456+00:00"  # 11:10 in Mexico City
 ACKNOWLEDGEMENT = SAMPLES["acknowledgement"]["open"]
 NOTICE = SAMPLES["notice"]["new"]
 ALL_MAILS = [(mail, name, code) for mail, named in SAMPLES.items() for name in named for code in languages()]
-FOREIGN_FACTS = frozenset(
-    [
-        "name",
-        "email",
-        "subject",
-        "type",
-        "to_name",
-        "severity_reasons",
-        "phone",
-        "extension",
-        "operator",
-        "who",
-        "attached",
-        "left_out",
-        "copied",
-        "title",
-        "reply_goes_to",
-        "answer_to",
-        "answer_key",
-    ]
-)
+FOREIGN_FACTS = {
+    "name", "email", "subject", "type", "to_name", "severity_reasons", "phone", "extension", "operator", "who",
+    "attached", "left_out", "copied", "title", "reply_goes_to", "answer_to", "answer_key",
+}  # fmt: skip
 FOREIGN = (
     "Ñandú <b>&amp; </b>\r\nBcc: x@y.mx\0\u202e\u200f\u0645\u0631\u062d\ud800"
     + "<script>alert(1)</script>"
