@@ -81,15 +81,18 @@ def carried_of(facts: Mapping[str, Any]) -> Carried | None:
     return Carried(carried["blob"], min(one["start"] for one in spans), max(one["end"] for one in spans), spans)
 
 
-def mixed(body: bytes, parts: Sequence[Part], seed: str) -> bytes:
-    """Return headers, blank line and content of a multipart/mixed: a body with its own headers, then the parts."""
+def mixed(body: bytes, parts: Sequence[Part], seed: str) -> list[bytes]:
+    """Return headers, blank line and content of a multipart/mixed, in pieces: a body with its own headers, then parts.
+
+    Whoever frames the mail joins the pieces, once.
+    """
     boundary = boundary_of(f"mixed {seed}")
     delimiter = b"--" + boundary
     pieces = [b'Content-Type: multipart/mixed;\r\n boundary="' + boundary + b'"\r\n\r\n', delimiter, CRLF, body]
     for part in parts:
         encoding, content = _wired(part, delimiter)
         pieces += [delimiter, CRLF, _headers(part, encoding), CRLF, content, CRLF]
-    return b"".join((*pieces, delimiter, b"--\r\n"))
+    return [*pieces, delimiter, b"--\r\n"]
 
 
 def _wired(part: Part, delimiter: bytes) -> tuple[str, bytes]:

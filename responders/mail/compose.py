@@ -59,7 +59,7 @@ def compose(owed: Owed, identity: MailIdentity, wording: Wording, parts: Sequenc
         (
             _fixed_headers(identity, owed.kind, owed.audience, rendered.language),
             _own_headers(owed, identity, rendered.subject),
-            mixed(body, parts, seed) if parts else body,
+            *(mixed(body, parts, seed) if parts else (body,)),
         )
     )
     return Composed(owed.envelope_from, wire_address(owed.to), content, rendered.subject, rendered.text)

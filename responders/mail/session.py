@@ -5,6 +5,7 @@ speaks TLS (aiosmtplib has done that and hands its transport over), tries again,
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,14 @@ BUFFER_MAX = 64 * 1024
 SESSION_CODES = frozenset({421, 503, 530, 534, 535, 538})
 """Replies that speak of the session or its login, not of the mail: every other mail would hear the same."""
 
+JOINED_MAX = 64 * 1024
+"""Bytes of content up to which its end is written along with it: more would be copied for five octets."""
+
 GO_AHEAD = 354
 TOO_BIG = 552
 BAD_ADDRESS = 553
+_LINE_DOT = re.compile(rb"\.(?<=\n\.)")
+"""A dot that begins a line: dots are looked for first, because an encoded file has none but many lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +127,14 @@ class Session(asyncio.Protocol):
             await self._exchange(b"RSET\r\n", COMMAND_TIMEOUT_S)
 
     async def _content(self, content: bytes) -> Reply:
-        content = content.replace(b"\n.", b"\n..")  # RFC 5321 4.5.2; what has none is not copied
-        if content.startswith(b"."):
-            content = b"." + content
+        if content.startswith(b".") or _LINE_DOT.search(content):
+            content = (b"\n" + content).replace(b"\n.", b"\n..")[1:]  # RFC 5321 §4.5.2
         end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
-        self._transport.write(content + end)
+        if len(content) > JOINED_MAX:
+            self._transport.write(content)
+            self._transport.write(end)
+        else:
+            self._transport.write(content + end)
         try:
             if not self._can_write.is_set():
                 async with asyncio.timeout(DATA_TIMEOUT_S):

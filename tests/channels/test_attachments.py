@@ -195,7 +195,7 @@ def test_several_attachments_keep_their_order_and_their_types() -> None:
 )
 def test_only_a_type_that_promises_nothing_false_is_told(kind: str, encoding: str, told: str) -> None:
     body = b"Subject: x\r\n\r\nhola\r\n" if encoding == "7bit" else "Subject: ñ\r\n\r\nhola\r\n".encode()
-    raw = mixed(b"Content-Type: text/plain\r\n\r\nx\r\n", [Part("a", kind.lower(), "", encoding, body)], "s")
+    raw = b"".join(mixed(b"Content-Type: text/plain\r\n\r\nx\r\n", [Part("a", kind.lower(), "", encoding, body)], "s"))
     (_, one) = message_from_bytes(b"MIME-Version: 1.0\r\n" + raw, policy=policy.default).iter_parts()
     assert one.get_content_type() == told
     assert set(one.keys()) == {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition"}
@@ -226,7 +226,7 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_arrives_whole_and_never_leaves_its_place(name: str) -> None:
     assert safe_name(name) == NAMES[name]
-    raw = mixed(b"Content-Type: text/plain\r\n\r\nx\r\n", [Part(name, "image/png", "", "7bit", b"x")], "s")
+    raw = b"".join(mixed(b"Content-Type: text/plain\r\n\r\nx\r\n", [Part(name, "image/png", "", "7bit", b"x")], "s"))
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     (_, one) = message_from_bytes(b"MIME-Version: 1.0\r\n" + raw, policy=policy.default).iter_parts()
