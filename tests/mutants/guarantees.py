@@ -26,7 +26,7 @@ from desk.claims import Claims
 from desk.ledger import save
 from desk.ledger.save import Change
 from desk.ledger.statements import Run, Steps
-from desk.rules import acknowledgement, deadlines, opening, reception
+from desk.rules import acknowledgement, deadlines, informing, opening, reception
 from desk.rules.addresses import Signer
 from desk.rules.calendar import Calendar
 from desk.rules.decision import Event
@@ -150,6 +150,11 @@ def a_machine_in_a_thread_is_its_user(patch: MonkeyPatch) -> None:
         return reception.Way.JOINS if way is machine else way
 
     patch.setattr(reception, "way_of", trusting)
+
+
+def every_question_is_answered_at_once(patch: MonkeyPatch) -> None:
+    """«¿Cómo va?» is answered as often as it is asked."""
+    patch.setattr(informing, "_slot", lambda _facts, now: informing._Slot(now))
 
 
 def every_hour_is_a_working_hour(patch: MonkeyPatch) -> None:
@@ -331,6 +336,11 @@ MUTANTS: Mapping[str, Mutant] = {
             a_machine_in_a_thread_is_its_user,
             f"{STORIES}test_machines.py"
             "::test_an_absence_note_to_our_answer_is_an_event_and_is_not_answered[sqlite-by-header]",
+        ),
+        (
+            4,
+            every_question_is_answered_at_once,
+            f"{STORIES}test_status.py::test_later_questions_of_an_hour_get_one_answer_at_its_end[sqlite]",
         ),
         (
             5,
