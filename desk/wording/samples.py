@@ -280,7 +280,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             ]
             * 5,
             "others": ["INC-100418", "INC-100359"],
-            "attached": [f"foto-{n}.jpg" for n in range(1, 7)],
+            "attached": ["", *(f"foto-{n}.jpg" for n in range(1, 7))],
             "left_out": ["video.mp4"],
             "attachments": [
                 {"name": "", "type": "message/rfc822", "size": 9_876},
