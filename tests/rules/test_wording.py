@@ -191,7 +191,7 @@ def test_a_mail_stands_complete_in_its_text_alone(wording: Wording, mail: str, s
 
 def test_one_person_sees_one_subject_whatever_the_mail_and_its_state(wording: Wording) -> None:
     for language in languages():
-        for mails in (("acknowledgement",), ("notice", "receipt")):
+        for mails in (("acknowledgement", "status"), ("notice", "receipt")):
             subjects = {
                 wording.render(mail, language, facts).subject for mail in mails for facts in SAMPLES[mail].values()
             }
@@ -448,3 +448,49 @@ def test_of_hours_that_are_closed_it_is_told_which(
     assert wording.speech("en").closed(days, TUESDAY) == (
         f"we are closed on Thursday, December 24 {english} (Nochebuena)"
     )
+
+
+def closed(first: str, last: str, reason: str = "holiday", name: str = "") -> dict[str, str]:
+    return {"reason": reason, "first": first, "last": last, "from": "", "until": "", "name": name}
+
+
+@pytest.mark.parametrize(
+    ("days", "spanish", "english"),
+    [
+        ([], "", ""),
+        (
+            [closed("2026-11-30", "2026-11-30", name="Fiesta")],
+            "el lunes 30 de noviembre es día festivo (Fiesta)",
+            "Monday, November 30, is a public holiday (Fiesta)",
+        ),
+        (
+            [closed("2026-11-24", "2026-11-24"), closed("2026-11-25", "2026-11-25", "closure", "inventario")],
+            "hoy, martes 24 de noviembre, es día festivo y mañana, miércoles 25 de noviembre, no hay servicio"
+            " (inventario)",
+            "today, Tuesday, November 24, is a public holiday and we are closed tomorrow, Wednesday, November 25"
+            " (inventario)",
+        ),
+        (
+            [closed("2026-12-28", "2026-12-31", "closure")],
+            "del lunes 28 al jueves 31 de diciembre no hay servicio",
+            "we are closed from Monday, December 28, to Thursday, December 31",
+        ),
+        (
+            [closed("2026-12-31", "2027-01-01")] * 3,
+            "; ".join(["del jueves 31 de diciembre al viernes 1 de enero de 2027 son días festivos"] * 2)
+            + " y del jueves 31 de diciembre al viernes 1 de enero de 2027 son días festivos",
+            "; ".join(["Thursday, December 31, to Friday, January 1, 2027, are public holidays"] * 2)
+            + " and Thursday, December 31, to Friday, January 1, 2027, are public holidays",
+        ),
+    ],
+)
+def test_closed_days_are_said_with_their_reason(
+    wording: Wording, days: list[dict[str, str]], spanish: str, english: str
+) -> None:
+    assert wording.speech("es").closed(days, TUESDAY) == spanish
+    assert wording.speech("en").closed(days, TUESDAY) == english
+
+
+def test_a_date_is_said_by_itself(wording: Wording) -> None:
+    assert wording.speech("es").dated("2026-11-24", TUESDAY) == "martes 24 de noviembre"
+    assert wording.speech("en").dated("2027-01-04", TUESDAY) == "Monday, January 4, 2027"
