@@ -87,6 +87,7 @@ class Life:
                 "acknowledgement": str(self.answer.mail["Message-ID"]),
             },
             "waiting": [EVA, FABIO],
+            "asked": BOB,
             "refused": DORA,
             "unread": GINA,
         }
@@ -190,7 +191,7 @@ def mail(sender: str, name: str, text: str, **more: str) -> EmailMessage:
 
 
 async def people_write(one: House) -> None:
-    """A question with a second mail, a slow portal told in English, an outage with a picture."""
+    """A question with a second mail, a slow portal told in English and asked about, an outage with a picture."""
     await one.take(mail(ANA, "a1", "Buenos días, ¿cómo descargo mi factura de octubre?"), sender=ANA)
     answer = one.answer_to(ANA)
     more = reply_to(answer, "También la de septiembre.", sender=ANA, message_id="<a2@cliente.example>")
@@ -198,10 +199,19 @@ async def people_write(one: House) -> None:
     await one.take(more, sender=ANA, to=reply_address(answer))
     slow = mail(BOB, "b1", "Hello, the portal is very slow since this morning.", subject="Portal very slow")
     await one.take(slow, sender=BOB)
+    await asks_twice(one)
     outage = mail(CARLA, "c1", "El sistema está caído y nadie puede timbrar facturas.", subject="Urgente: caído")
     outage.add_attachment(PICTURE, maintype="image", subtype="png", filename="pantalla.png")
     outage.set_boundary("picture")
     await one.take(outage, sender=CARLA)
+
+
+async def asks_twice(one: House) -> None:
+    """Bob asks how it stands: he is told at once, and a second time when the hour has ended."""
+    answer = one.answer_to(BOB)
+    for name in ("b2", "b3"):
+        question = reply_to(answer, "How is it going?", sender=BOB, message_id=f"<{name}@client.example>")
+        await one.take(question, sender=BOB, to=reply_address(answer))
 
 
 async def machines_write(one: House) -> None:

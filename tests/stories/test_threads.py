@@ -79,7 +79,9 @@ async def test_an_answer_to_the_users_own_earlier_mail_joins(engine_url: str) ->
 async def test_a_participant_joins_by_the_number_in_the_subject(engine_url: str, spell) -> None:
     async with house(engine_url) as one:
         number = number_in(await opened(one))
-        await one.take(written("También falta la de agosto.", subject=f"Sobre {spell(number)}", message_id="<m2@cliente.mx>"))
+        await one.take(
+            written("También falta la de agosto.", subject=f"Sobre {spell(number)}", message_id="<m2@cliente.mx>")
+        )
         await assert_joined(one, "<m2@cliente.mx>", "number")
 
 
