@@ -18,10 +18,12 @@ RELEASED = {
     "sqlite": {
         "0001_initial": "3e59b68a531c270bd105ca3dc32e5d8c",
         "0002_partial_indexes": "a37b0b3d9e9eca386166411418ea2f41",
+        "0003_open_incidents": "b137e3614d639a3f1162603ae6280e46",
     },
     "postgres": {
         "0001_initial": "18b3b5eecebf34f8e521a6f70c5c8c3c",
         "0002_partial_indexes": "a37b0b3d9e9eca386166411418ea2f41",
+        "0003_open_incidents": "b137e3614d639a3f1162603ae6280e46",
     },
 }
 """A digest of the statements of each released migration, comments of tables and columns left out. Only ever add lines;

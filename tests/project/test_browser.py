@@ -52,10 +52,13 @@ async def test_a_page_that_hangs_is_ended_with_its_browser() -> None:
 
 
 async def test_a_test_that_fails_leaves_no_browser_behind() -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fails() -> None:
         async with open_page() as page:
             assert children_named("chromium")
             await page.set_content(str(1 / 0))
+
+    with pytest.raises(ZeroDivisionError):
+        await fails()
     assert children_named("chromium") == []
 
 
