@@ -19,6 +19,7 @@ from desk.base.meter import metered
 from desk.base.names import HeldReason, OwedStatus
 from desk.commit import Commit
 from desk.ledger import leases, load
+from desk.ledger.leave import leave
 from desk.ledger.load import Waiting
 from desk.ledger.save import Change, Written, arrival_rows, copy_rows, held_rows, message_rows
 from desk.rules.decision import Decision, HeldItem, StoredMessage
@@ -89,6 +90,27 @@ class Sent:
     reply: str
     message: StoredMessage | None
     promises_told: tuple[int, ...] = ()
+
+
+async def store_left(commit: Commit, delivery: Delivery, key: bytes, raw_for: timedelta) -> None:
+    """Store a mail from a process that is no node: it is left to whichever node looks first. On return it is committed.
+
+    Such a process ends after one mail, so it leases the two ids it needs and no block. Raises StoreAway, NotMigrated.
+    """
+    ids = await commit.run(leases.id_blocks({"arrivals": 1, "blobs": 1}, {}))
+    now = commit.clock.now()
+    arrival = Arrival(
+        id=ids["arrivals"],
+        transport=delivery.transport,
+        envelope_from=delivery.envelope_from,
+        recipients=delivery.recipients,
+        peer=delivery.peer,
+        received_at=now,
+        blob=ids["blobs"],
+        raw=delivery.raw,
+        authenticated_as=delivery.authenticated_as,
+    )
+    await commit.run(leave(arrival, (ARRIVAL_KEY + key).hex(), now, now + raw_for))
 
 
 class Claims:

@@ -54,6 +54,11 @@ class Due:
 
     async def run(self) -> None:
         """Look for ever; ends when cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_on())
+            group.create_task(self._watch())
+
+    async def _look_on(self) -> None:
         while True:
             try:
                 await self.look()
@@ -62,6 +67,20 @@ class Due:
             except Exception:  # loop head: one look that fails must not end the looking
                 log.exception("due_failed")
             await asyncio.sleep(LOOK_S)
+
+    async def _watch(self) -> None:
+        """Take up at once what another process left: a mail by the pipe. What is missed here, the next look finds."""
+        while True:
+            try:
+                await self._commit.store.others_wrote()
+                await self._claims.claim_arrivals()
+                await self._claims.claim_owed()
+            except StoreAway as away:
+                log.warning("store_away", part="watch", cause=str(away))
+                await asyncio.sleep(LOOK_S)
+            except Exception:  # loop head: the looks go on without it, and it with the next thing left
+                log.exception("due_failed")
+                await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Perform everything whose time has come. Raises StoreAway."""

@@ -110,12 +110,13 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
     """A node that stands while the block runs, and is drained when it ends."""
     wording = checked_wording(settings)
     hostname = socket.getfqdn()
-    applied = await migrate(settings.database.url, clock.now(), pooled=settings.database.pooled)
+    database = settings.database
+    applied = await migrate(database.url, clock.now(), pooled=database.pooled)
     if applied:
         log.info("migrated", migrations=applied)
     async with AsyncExitStack() as closing:
-        closing.enter_context(alone_on(settings.database.url))
-        store = await open_store(settings.database.url, pooled=settings.database.pooled)
+        closing.enter_context(alone_on(database.url))
+        store = await open_store(database.url, pooled=database.pooled, listen_url=database.listen_url)
         closing.push_async_callback(store.close)
         commit = Commit(store, clock, node=secrets.token_hex(8))
         closing.push_async_callback(commit.drain)

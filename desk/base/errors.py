@@ -22,6 +22,10 @@ class NotMigrated(VentanillaError):
     """The database holds no tables yet, or those of an earlier version; the text says what to do."""
 
 
+class MailNotTaken(VentanillaError):
+    """A mail on standard input is none that can be taken: empty, too big, not for the desk; the text says which."""
+
+
 class AlreadyRunning(VentanillaError):
     """Another node has the SQLite file; the text names it and what to do."""
 

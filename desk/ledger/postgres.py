@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from desk.base.errors import StoreAway
-from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_postgres
+from desk.base.errors import NotMigrated, StoreAway
+from desk.ledger.statements import CHANNEL, Many, Rows, Run, Steps, begun, for_postgres
 
 R = TypeVar("R")
 
@@ -34,6 +34,9 @@ AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+
+BEHIND = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+"""A table or column that is not there yet."""
 
 
 async def connect(url: str, *, pooled: bool) -> asyncpg.Connection:
@@ -75,14 +78,50 @@ async def step_through(connection: asyncpg.Connection, steps: Steps[R], first: R
         return result
 
 
+class Listening:
+    """A connection on which the server tells that a process which is no node left something (LISTEN).
+
+    One that broke counts as told, and so does a new one: nobody knows what was told meanwhile.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._told = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+
+    async def wait(self) -> None:
+        """Return when something was told. Raises StoreAway."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._url, pooled=False)
+            self._connection.add_termination_listener(self._ring)
+            try:
+                await self._connection.add_listener(CHANNEL, self._ring)
+            except AWAY as error:
+                raise StoreAway(f"{type(error).__name__}: {error}") from error
+            return
+        await self._told.wait()
+        self._told.clear()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+
+    def _ring(self, *_: object) -> None:
+        self._told.set()
+
+
 class PostgresStore:
-    """The store on a server. Opened by `open_store`; `write` is for `desk.commit` alone."""
+    """The store on a server. Opened by `open_store`; `write` is for `desk.commit` alone.
+
+    Behind a pooler (`pooled`) nothing is told to a connection; `listen_url` leads past it.
+    """
 
     engine = "postgres"
 
-    def __init__(self, url: str, *, pooled: bool) -> None:
+    def __init__(self, url: str, *, pooled: bool, listen_url: str = "") -> None:
         self._url = url
         self._pooled = pooled
+        self._listening = Listening(listen_url or url) if listen_url or not pooled else None
         self._writer: asyncpg.Connection | None = None
         self._writing = asyncio.Lock()
         self._readers: asyncpg.Pool | None = None
@@ -109,9 +148,23 @@ class PostgresStore:
             except AWAY as error:
                 await self._drop_writer()
                 raise StoreAway(f"{type(error).__name__}: {error}") from error
+            except BEHIND as error:
+                raise NotMigrated(str(error)) from error
+
+    async def others_wrote(self) -> None:
+        """Return when a process that is no node says that it left something; never where nothing can be told.
+
+        Raises StoreAway.
+        """
+        if self._listening is None:
+            await asyncio.Event().wait()
+        else:
+            await self._listening.wait()
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._listening is not None:
+            self._listening.close()
         await self._drop_writer()
         if self._readers is not None:
             await self._readers.close()

@@ -336,9 +336,12 @@ def held_rows(item: HeldItem) -> Iterator[Written]:
 
 
 def arrival_rows(
-    arrival: Arrival, key: str, sha256: str, node: str, expires_at: datetime | None
+    arrival: Arrival, key: str, sha256: str, node: str | None, expires_at: datetime | None
 ) -> tuple[Written, ...]:
-    """Return the rows of a mail first seen: its bytes, and the arrival leased to the node that took it."""
+    """Return the rows of a mail first seen: its bytes, and the arrival leased to the node that took it.
+
+    `node` None: no node took it, and the first that looks has it.
+    """
     at = utc(arrival.received_at)
     blob = (arrival.blob, sha256, "mail", len(arrival.raw), at, utc(expires_at), arrival.raw)
     return ("blob", blob), ("arrival", (*_arrival_values(arrival, key), node))

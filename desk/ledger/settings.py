@@ -20,9 +20,7 @@ class DatabaseSettings:
         secret=True,
     )
     pooled: bool = setting(False, "Whether PostgreSQL stands behind pgbouncer, without features of a session.", FLAG)
-    listen_url: str = setting(
-        "", "PostgreSQL past pgbouncer, for LISTEN only.", optional(POSTGRES), secret=True, later="faults"
-    )
+    listen_url: str = setting("", "PostgreSQL past pgbouncer, for LISTEN only.", optional(POSTGRES), secret=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

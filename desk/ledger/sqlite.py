@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from desk.base.errors import AlreadyRunning, StoreAway
+from desk.base.errors import AlreadyRunning, NotMigrated, StoreAway
 from desk.ledger.hop import Hop
 from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_sqlite
 
@@ -30,8 +30,12 @@ CHECKPOINT_COMMITS = 256
 TRUNCATE_BYTES = 256 * 1024 * 1024
 """Size from which the log is also cut, at the price of making writers wait."""
 CACHED_STATEMENTS = 512
+WATCH_S = 0.25
+"""How often a node looks whether another process wrote (DESIGN 8)."""
 
 AWAY = ("locked", "busy", "full", "unable to open", "readonly", "disk i/o", "not a database", "malformed")
+
+BEHIND = ("no such table", "no such column", "has no column")
 
 
 def _text(instant: datetime) -> str:
@@ -114,6 +118,11 @@ def is_away(error: Exception) -> bool:
     return any(word in str(error).lower() for word in AWAY)
 
 
+def is_behind(error: Exception) -> bool:
+    """Tell by its words whether an error of SQLite speaks of a table or column that is not there yet."""
+    return any(word in str(error).lower() for word in BEHIND)
+
+
 class SqliteStore:
     """The store in one file. Opened by `open_store`; `write` is for `desk.commit` alone."""
 
@@ -131,6 +140,7 @@ class SqliteStore:
         self._checkpoint: asyncio.Future[None] | None = None
         self._size_moved = 0
         self._commits_since = CHECKPOINT_COMMITS
+        self._data_version = 0
 
     async def read(self, steps: Steps[R]) -> R:
         """Run reading steps in one hop. Raises StoreAway."""
@@ -145,6 +155,15 @@ class SqliteStore:
         self._checkpoint_when_large()
         return result
 
+    async def others_wrote(self) -> None:
+        """Return when another process has written since the last call: the file counts its commits, not our own."""
+        while True:
+            version = await self._writing.submit(self._seen_version)
+            if version != self._data_version:
+                self._data_version = version
+                return
+            await asyncio.sleep(WATCH_S)
+
     async def close(self) -> None:
         """Close the file after what was begun has ended."""
         if self._checkpoint is not None:
@@ -153,6 +172,14 @@ class SqliteStore:
             hop.close()
         self._reader.close()
         self._writer.close()
+
+    def _seen_version(self) -> int:
+        # On the writing connection: every other would take what this node writes for another's.
+        try:
+            (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise StoreAway(f"{self.path}: {error}") from error
+        return int(version)
 
     def _looked(self, steps: Steps[R], first: Run | Many) -> R:
         try:
@@ -171,6 +198,8 @@ class SqliteStore:
             self._roll_back()
             if is_away(error):
                 raise StoreAway(f"{self.path}: {error}") from error
+            if is_behind(error):
+                raise NotMigrated(f"{self.path}: {error}") from error
             raise
         except BaseException:
             self._roll_back()

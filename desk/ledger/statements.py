@@ -2,7 +2,7 @@
 
 A step function yields `Run` or `Many` and is sent the rows; what it returns is its result. It never waits, so it can
 run whole on one thread (SQLite) or statement by statement on a connection (PostgreSQL). Parameters are written `?`;
-`{for_update}` and `{lease}` stand where the engines differ.
+`{for_update}`, `{lease}` and `{tell_nodes}` stand where the engines differ.
 """
 
 from collections.abc import Generator, Sequence
@@ -15,6 +15,8 @@ Rows = list[Any]
 R = TypeVar("R")
 
 LEASE_S = 30
+CHANNEL = "ventanilla"
+"""Where a process that is no node tells the nodes that it left something to take up (PostgreSQL's NOTIFY)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def for_sqlite(sql: str) -> str:
         .replace("{skip_locked}", "")
         .replace("{lease}", "NULL")
         .replace("{now}", "CURRENT_TIMESTAMP")
+        .replace("{tell_nodes}", "NULL")  # the file itself tells: `SqliteStore.others_wrote`
     )
 
 
@@ -87,6 +90,6 @@ def for_postgres(sql: str) -> str:
     """Return a statement in PostgreSQL's words; leases are judged by the database's clock."""
     sql = sql.replace("{for_update}", "FOR UPDATE").replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
     sql = sql.replace("{lease}", f"now() + interval '{LEASE_S} seconds'")
-    sql = sql.replace("{now}", "now()")
+    sql = sql.replace("{now}", "now()").replace("{tell_nodes}", f"pg_notify('{CHANNEL}', '')")
     pieces = sql.split("?")
     return pieces[0] + "".join(f"${n}{piece}" for n, piece in enumerate(pieces[1:], 1))

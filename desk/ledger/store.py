@@ -1,6 +1,7 @@
 """The store: opens a file or a server, brings it to date, and runs steps on it (DESIGN 8).
 
-`read` is for everybody of the desk; `write` is called by `desk.commit` alone.
+`read` is for everybody of the desk; `write` is called by `desk.commit` alone. Tortoise and the driver of the other
+engine are imported when they are needed: `ventanilla deliver` starts once a mail, and they are half of its time.
 """
 
 import sqlite3
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from desk.base.errors import StoreAway
-from desk.ledger.migrate import migrate_postgres, migrate_sqlite
-from desk.ledger.postgres import PostgresStore
 from desk.ledger.sqlite import SqliteStore, alone
 from desk.ledger.statements import Run, Steps
 
@@ -28,6 +27,10 @@ class Store(Protocol):
 
     async def write(self, steps: Steps[R]) -> R: ...
 
+    async def others_wrote(self) -> None:
+        """Return when another process may have left something to take up. Raises StoreAway."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -39,6 +42,8 @@ def sqlite_path(url: str) -> Path | None:
 
 async def migrate(url: str, now: datetime, *, pooled: bool = False) -> list[str]:
     """Bring the schema to date and return what was applied. Raises StoreAway, with the reason."""
+    from desk.ledger.migrate import migrate_postgres, migrate_sqlite  # noqa: PLC0415 -- see the head
+
     path = sqlite_path(url)
     try:
         return await (migrate_postgres(url, now, pooled=pooled) if path is None else migrate_sqlite(path, now))
@@ -56,15 +61,17 @@ def alone_on(url: str) -> Iterator[None]:
         yield
 
 
-async def open_store(url: str, *, pooled: bool = False) -> Store:
-    """Open a database that is to date. Raises StoreAway."""
+async def open_store(url: str, *, pooled: bool = False, listen_url: str = "") -> Store:
+    """Open a database that is to date; `listen_url` is PostgreSQL past a pooler. Raises StoreAway."""
     path = sqlite_path(url)
     if path is not None:
         try:
             return SqliteStore(path)
         except sqlite3.DatabaseError as error:
             raise StoreAway(_unusable(path, str(error))) from error
-    store = PostgresStore(url, pooled=pooled)
+    from desk.ledger.postgres import PostgresStore  # noqa: PLC0415 -- see the head
+
+    store = PostgresStore(url, pooled=pooled, listen_url=listen_url)
     await store.read(_alive())
     return store
 

@@ -14,7 +14,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
@@ -35,7 +34,6 @@ LATER = frozenset(
     (
         "phone",
         "doctor",
-        "deliver",
         "held",
         "backup",
         "report",
@@ -115,6 +113,8 @@ def _command_of(arguments: list[str]) -> str | int:
         _parser([_module(name) for name in names]).print_help()
         return GOOD
     if first == "--version":
+        from importlib.metadata import version
+
         sys.stdout.write(f"ventanilla {version('ventanilla')}\n")
         return GOOD
     if first in names:
