@@ -21,6 +21,7 @@ from tortoise.transactions import in_transaction
 from desk.base.errors import NotMigrated, StoreAway
 from desk.ledger import postgres, sqlite
 from desk.ledger.migrate import APPLIED, names, tortoise_config
+from desk.ledger.statements import Many, Rows, Run, Steps, for_postgres, for_sqlite
 from desk.ledger.store import sqlite_path
 
 R = TypeVar("R")
@@ -67,6 +68,10 @@ class Reader:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
+    async def run(self, steps: Steps[R]) -> R:
+        """Run reading steps at one moment. Raises StoreAway."""
+        return await self.snapshot(lambda: _step_through(steps))
+
     async def finish(self) -> None:
         """Wait for the reads that nobody waits for any more."""
         if self._under_way:
@@ -104,6 +109,22 @@ async def _transaction(read: Callable[[], Awaitable[R]]) -> R:
         if not sqlite.is_away(error):
             raise
         raise StoreAway(str(error)) from error
+
+
+async def _step_through(steps: Steps[R]) -> R:
+    connection = connections.get("default")
+    worded = for_postgres if connection.capabilities.dialect == "postgres" else for_sqlite
+    rows: Rows = []
+    try:
+        statement: Run | Many = next(steps)
+        while True:
+            assert isinstance(statement, Run), "reading steps write nothing"
+            _, found = await connection.execute_query(worded(statement.sql), list(statement.parameters))
+            rows = [tuple(row) for row in found]
+            statement = steps.send(rows)
+    except StopIteration as done:
+        result: R = done.value
+        return result
 
 
 def _connection(url: str, *, pooled: bool) -> dict[str, Any]:

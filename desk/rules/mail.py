@@ -15,6 +15,8 @@ from desk.rules.routing import Consultant, Roster
 MESSAGE_KEY = b"m"
 ARRIVAL_KEY = b"a"
 """First octets of the two keys of DESIGN 7: one mail's may otherwise be alike."""
+SAME_KEY = b"s"
+"""First octet of the key of an arrival that ended as a copy of another."""
 REFERENCES_MAX = 10
 """Message-IDs in our References: the first and the latest (RFC 5322 §3.6.4 sets no bound)."""
 

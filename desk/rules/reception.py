@@ -7,7 +7,7 @@ from enum import StrEnum
 from desk.base.names import HeldReason, MessageKind, ThreadBy
 from desk.rules import conversation, held, informing, opening
 from desk.rules.decision import Decision, SameMail
-from desk.rules.mail import STRONG, MailFacts, domain_of
+from desk.rules.mail import SAME_KEY, STRONG, MailFacts, domain_of
 
 
 class Way(StrEnum):
@@ -98,8 +98,16 @@ def may_join(facts: MailFacts) -> bool:
 
 
 def same_mail(facts: MailFacts) -> Decision:
-    """A further copy whose bytes differ: its arrival ends with the incident of the first, and owes nothing."""
-    return Decision(done=facts.arrival.id, rows=(SameMail(facts.seen or None),))
+    """A further copy whose bytes differ: its arrival ends with the incident of the first, and owes nothing.
+
+    The key says for ever that it was one: nothing else tells it from a mail whose message was lost (`audit`).
+    """
+    return Decision(key=same_key(facts.arrival.id), done=facts.arrival.id, rows=(SameMail(facts.seen or None),))
+
+
+def same_key(arrival: int) -> bytes:
+    """Return the key that an arrival takes which ended as a copy of another mail."""
+    return SAME_KEY + str(arrival).encode()
 
 
 def receive(facts: MailFacts, now: datetime) -> Decision:
