@@ -121,7 +121,7 @@ def test_mail_when_why_export_and_page_say_one_instant(
     situation: str,
     command: Callable[..., list[dict[str, Any]]],
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[[str, object], None],
+    figure: Callable[[str], None],
 ) -> None:
     now = SITUATIONS[situation]
     told = asyncio.run(tell_all(engine_url, now))
@@ -146,4 +146,4 @@ def test_mail_when_why_export_and_page_say_one_instant(
             assert instant_said(one.language, one.mail, heading, now.year) == due
             assert instant_said(one.language, one.page, heading, now.year) == due
             assert instant_said("es", "\n".join(why["promises"]), HEADINGS["es"][kind], now.year) == due
-    record_property("figure", f"{situation}: {len(told)} incidents, two times each, said alike in five places")
+    figure(f"{situation}: {len(told)} incidents, two times each, said alike in five places")
