@@ -38,7 +38,7 @@ class Claiming(Protocol):
 
 
 class Looking(Protocol):
-    """What is due by a key taken once, not by a column (DESIGN 4, the act): the daily summary."""
+    """What no incident owns and is due all the same (DESIGN 4, the act): the daily summary, the end of retention."""
 
     async def look(self) -> None: ...
 
@@ -46,10 +46,10 @@ class Looking(Protocol):
 class Due:
     """The loop that looks for due incidents, owed rows whose time came, and what dead nodes left."""
 
-    def __init__(self, commit: Commit, claims: Claiming, digests: Looking) -> None:
+    def __init__(self, commit: Commit, claims: Claiming, *others: Looking) -> None:
         self._commit = commit
         self._claims = claims
-        self._digests = digests
+        self._others = others
         self._looks = 0
 
     async def run(self) -> None:
@@ -92,7 +92,8 @@ class Due:
         await self._claims.claim_owed()
         for incident in await self._commit.store.read(load.waking(self._commit.clock.now(), WAKING_MAX)):
             await self._wake(incident)
-        await self._digests.look()
+        for other in self._others:
+            await other.look()
 
     async def _wake(self, incident: int) -> None:
         try:

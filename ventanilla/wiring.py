@@ -38,6 +38,7 @@ from desk.rules.routing import Consultant
 from desk.rules.tutorials import Tutorial
 from desk.verbs.digest import Digests
 from desk.verbs.reception import Reception
+from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
 from desk.wording.wording import Wording
 from intake.email.ingest import Ingest
@@ -146,7 +147,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.push_async_callback(server.cleanup)
         if settings.smtp.port:
             await listener.start()
-        due = Due(commit, claims, Digests(commit, consultants, desk))
+        due = Due(commit, claims, Digests(commit, consultants, desk), Retention(commit))
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, ingest, outbox)]
             health.is_ready = True

@@ -161,6 +161,9 @@ class PostgresStore:
         else:
             await self._listening.wait()
 
+    async def cut_log(self) -> None:
+        """Nothing: the server recycles its log, and no dump reads it."""
+
     async def close(self) -> None:
         """Close all connections."""
         if self._listening is not None:

@@ -27,5 +27,5 @@ class DatabaseSettings:
 class RetentionSettings:
     """How long personal data is kept."""
 
-    raw: timedelta = setting("365d", "Raw mails, as they came.", duration("1d", "36500d"), later="faults")
+    raw: timedelta = setting("365d", "Raw mails, as they came, counted from their arrival.", duration("1d", "36500d"))
     recordings: timedelta = setting("90d", "Recordings of calls.", duration("1d", "36500d"), later="phone")

@@ -137,7 +137,7 @@ class SqliteStore:
         self._reading = Hop("ledger-read", "load")
         self._checking = Hop("ledger-checkpoint", "checkpoint")
         self._log = f"{path}-wal"
-        self._checkpoint: asyncio.Future[None] | None = None
+        self._checkpoint: asyncio.Future[bool] | None = None
         self._size_moved = 0
         self._commits_since = CHECKPOINT_COMMITS
         self._data_version = 0
@@ -163,6 +163,11 @@ class SqliteStore:
                 self._data_version = version
                 return
             await asyncio.sleep(WATCH_S)
+
+    async def cut_log(self) -> None:
+        """Move the log into the file and cut it. Raises StoreAway when who reads or writes does not let go of it."""
+        if not await self._checking.submit(partial(checkpoint, self.path, "TRUNCATE")):
+            raise StoreAway(f"{self.path}: its log is in use")
 
     async def close(self) -> None:
         """Close the file after what was begun has ended."""
@@ -225,10 +230,11 @@ class SqliteStore:
             self._checkpoint = self._checking.submit(partial(checkpoint, self.path, mode))
 
 
-def checkpoint(path: Path, mode: str) -> None:
-    """Move the log into the file from a connection of its own; a busy file is left for the next time."""
+def checkpoint(path: Path, mode: str) -> bool:
+    """Move the log into the file from a connection of its own; False: it was busy, and is left for the next time."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        ((busy, _, _),) = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
     finally:
         connection.close()
+    return not busy

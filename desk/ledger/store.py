@@ -31,6 +31,10 @@ class Store(Protocol):
         """Return when another process may have left something to take up. Raises StoreAway."""
         ...
 
+    async def cut_log(self) -> None:
+        """Leave nothing in a log that was erased since; PostgreSQL's is not ours to cut. Raises StoreAway."""
+        ...
+
     async def close(self) -> None: ...
 
 
