@@ -1,18 +1,106 @@
-"""Caps on answers, so that no loop and no flood makes the desk a nuisance (guarantee 4)."""
+"""Caps on answers, so that no loop and no flood makes the desk a nuisance (guarantee 4; DESIGN 9, Answers and caps).
 
-from dataclasses import dataclass
+Promises: an answer is counted once, before its content is first sent, and where that is committed no crash counts it
+again; what is over a cap is delayed, merged or held, never dropped. Never: asks anything where nothing bounds a row.
+"""
 
-from desk.base.kinds import integer
-from desk.base.setting import setting
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-CAP = integer(0, 1_000_000)
+import structlog
+
+from desk.base.names import Cap, HeldReason
+from desk.commit import Commit
+from desk.ledger.caps import Asked, Settled, settle
+from desk.ledger.load import Waiting
+from desk.ledger.save import Change, Written
+from desk.rules.caps import MERGING, Fate, Place, booked, hour_of, minute_of, places
+from desk.rules.decision import HeldItem
+from desk.rules.settings import AnswersSettings
+
+log = structlog.get_logger()
+
+KEPT = timedelta(days=3)
+"""How long a window is remembered: longer than a row is tried (48 hours), and than any window is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswersSettings:
-    """Caps on acknowledgements and status answers. 0 is no cap; what is over is merged or delayed, never dropped."""
+class Caps:
+    """Judges each owed row that is taken to be carried."""
 
-    per_address_per_hour: int = setting(3, "Answers to one address in an hour of the clock.", CAP, later="faults")
-    per_address_per_day: int = setting(10, "Answers to one address in a day.", CAP, later="faults")
-    per_incident_per_day: int = setting(2, "Acknowledgements of one incident in a day.", CAP, later="faults")
-    per_minute: int = setting(600, "Answers in a minute, to all together.", CAP, later="faults")
+    def __init__(
+        self, commit: Commit, answers: AnswersSettings, zone: ZoneInfo, on_flood: Callable[[datetime], Awaitable[None]]
+    ) -> None:
+        """`on_flood` is called when answers to all together are over their cap: somebody must know."""
+        self._commit = commit
+        self._limits = {cap: int(getattr(answers, cap)) for cap in Cap}
+        self._zone = zone
+        self._swept: datetime | None = None
+        self._on_flood = on_flood
+
+    async def admit(self, waiting: Waiting) -> Waiting | None:
+        """Return the row as it may go out now; None when it waits, is held, or went out in another. Raises StoreAway.
+
+        A row that was tried before was counted then.
+        """
+        if waiting.is_counted or waiting.attempts:
+            return waiting
+        now = self._commit.clock.now()
+        woken = waiting.owed.not_before if waiting.delayed_by in MERGING else None
+        needed = places(waiting.owed, self._limits, self._zone, now, woken)
+        if not needed:
+            return waiting
+        if not waiting.delayed_by and await self._commit.write(Change(self._forgotten(now), places=needed)):
+            return replace(waiting, is_counted=True)
+        return await self._settle(waiting, needed, now, woken)
+
+    async def _settle(
+        self, waiting: Waiting, needed: tuple[Place, ...], now: datetime, woken: datetime | None
+    ) -> Waiting | None:
+        item = None
+        if woken is not None:
+            await self._commit.reserve()
+            item = self._item(waiting, now)
+        next_hour = booked(waiting.owed, hour_of(now, self._zone).end)
+        asked = Asked(waiting, needed, next_hour, now, self._commit.node, woken, item)
+        settled = await self._commit.run(settle(asked))
+        _log(settled)
+        if settled.missing is not None and settled.missing.cap is Cap.PER_MINUTE:
+            await self._on_flood(now)
+        return replace(waiting, owed=settled.owed, is_counted=True) if settled.fate is Fate.GO else None
+
+    def _item(self, waiting: Waiting, now: datetime) -> HeldItem:
+        owed = waiting.owed
+        return HeldItem(
+            id=self._commit.ids.next("held"),
+            at=now,
+            reason=HeldReason.OVER_CAP,
+            kind=owed.kind,
+            sender=owed.envelope_from,
+            to=(owed.to,),
+            subject="",
+            message_id=owed.message_id,
+            explanation=f"answers.{Cap.PER_ADDRESS_PER_DAY} = {self._limits[Cap.PER_ADDRESS_PER_DAY]}",
+            incident=owed.incident,
+            owed=owed.id,
+        )
+
+    def _forgotten(self, now: datetime) -> tuple[Written, ...]:
+        """Return the row that forgets old windows: with the first answer of a minute."""
+        minute = minute_of(now).start
+        if minute == self._swept:
+            return ()
+        self._swept = minute
+        return (("caps_forgotten", (now - KEPT,)),)
+
+
+def _log(settled: Settled) -> None:
+    if settled.merged and settled.fate is not Fate.DELAY:
+        log.info("answers_merged", count=settled.merged + 1)
+    if settled.missing is None:
+        return
+    if settled.fate is Fate.HOLD:
+        log.warning("answer_held", cap=settled.missing.cap)
+    else:
+        log.warning("answer_delayed", cap=settled.missing.cap, until=settled.missing.until)

@@ -272,6 +272,10 @@ class Claims:
         self._in_hand["owed"].discard(change.owed)
         return won
 
+    def put_down(self, waiting: Waiting) -> None:
+        """Note that a row does not go out now, or went out in another: the ledger says what becomes of it."""
+        self._in_hand["owed"].discard(waiting.owed.id)
+
     async def stretch(self, blob: int, start: int, end: int) -> bytes | None:
         """Return the bytes of a raw mail from start to before end; None once retention or an erasure took them.
 

@@ -17,6 +17,7 @@ import structlog
 from desk.base.clock import Clock
 from desk.base.errors import DeliveryLater, DeliveryRefused, StoreAway
 from desk.base.names import Channel, Direction, OwedStatus
+from desk.caps import Caps
 from desk.claims import Claims, Sent
 from desk.ledger.load import Waiting
 from desk.rules.decision import Owed, StoredMessage
@@ -63,8 +64,11 @@ class Carrier(Protocol):
 class Outbox:
     """Takes owed rows as they come and carries each to its channel."""
 
-    def __init__(self, claims: Claims, carriers: Mapping[Channel, Carrier], clock: Clock, random: Random) -> None:
+    def __init__(
+        self, claims: Claims, caps: Caps, carriers: Mapping[Channel, Carrier], clock: Clock, random: Random
+    ) -> None:
         self._claims = claims
+        self._caps = caps
         self._carriers = carriers
         self._clock = clock
         self._random = random
@@ -107,12 +111,15 @@ class Outbox:
 
     async def _carry(self, waiting: Waiting) -> None:
         await self._is_reached.wait()
-        if await self._attempt(waiting):
+        admitted = await self._persist(lambda: self._caps.admit(waiting))
+        if admitted is None:
+            self._claims.put_down(waiting)
+        elif await self._attempt(admitted):
             return
-        if self._is_reached.is_set():
-            await self._probe(waiting)
+        elif self._is_reached.is_set():
+            await self._probe(admitted)
         else:  # another found it away meanwhile, and probes
-            self._claims.owed.put_first(waiting)
+            self._claims.owed.put_first(admitted)
 
     async def _probe(self, waiting: Waiting) -> None:
         """Try one row again until the other side can be reached; all others wait for that."""

@@ -17,9 +17,9 @@ from desk.base.errors import Problem, SettingsInvalid
 from desk.base.kinds import LABEL, Unfit, choice, duration, shown, size
 from desk.base.setting import Part, Setting, Shape, declarations, default_of, named, part, rows, setting
 from desk.base.shared import DeskSettings, HttpSettings, SecretsSettings
-from desk.caps import AnswersSettings
 from desk.ledger.settings import DatabaseSettings, RetentionSettings
 from desk.rules.settings import (
+    AnswersSettings,
     CalendarSettings,
     ConsultantSettings,
     ContactSettings,

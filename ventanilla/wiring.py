@@ -26,6 +26,7 @@ from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
 from desk.base.names import Channel
 from desk.base.reading_words import load_reading_words
+from desk.caps import Caps
 from desk.claims import Claims
 from desk.commit import Commit
 from desk.due import Due
@@ -37,6 +38,7 @@ from desk.rules.desk import Contact, Desk
 from desk.rules.routing import Consultant
 from desk.rules.tutorials import Tutorial
 from desk.verbs.digest import Digests
+from desk.verbs.flood import Floods
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -138,7 +140,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.push_async_callback(sender.close)
         identity = MailIdentity(settings.desk.address, settings.desk.name)
         carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording, claims.stretch)}
-        outbox = Outbox(claims, carriers, clock, Random())  # noqa: S311 -- it spreads retries
+        caps = Caps(commit, settings.answers, desk.calendar.zone, _floods(settings, commit, consultants, desk).tell)
+        outbox = Outbox(claims, caps, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
         health = Health(settings, store, clock, listener, outbox)
         commit.on_committed(health.note)
@@ -161,6 +164,10 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
                 await _until_idle(ingest, outbox)
                 for task in running:
                     task.cancel()
+
+
+def _floods(settings: Settings, commit: Commit, consultants: tuple[Consultant, ...], desk: Desk) -> Floods:
+    return Floods(commit, consultants, desk, settings.answers.per_minute)
 
 
 async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:

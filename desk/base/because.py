@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
-from desk.base.names import EventKind, HeldReason, OwedKind, PromiseKind, QueueReason, ThreadBy
+from desk.base.names import Cap, EventKind, HeldReason, OwedKind, PromiseKind, QueueReason, ThreadBy
 from desk.base.signs import Sign
 
 
@@ -111,6 +111,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "joined_by": frozenset(ThreadBy),
     "moved": frozenset(MOVES),
     "sign": frozenset(sign.name.lower() for sign in Sign),
+    "cap": frozenset(Cap),
     "held": frozenset(HeldReason),
     "promise": frozenset(PromiseKind),
     "mail": frozenset(OwedKind),

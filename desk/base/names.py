@@ -155,6 +155,15 @@ class OwedStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Cap(StrEnum):
+    """Bounds on answers, by the names of their settings (CONTRACT 4, `[answers]`)."""
+
+    PER_ADDRESS_PER_HOUR = "per_address_per_hour"
+    PER_ADDRESS_PER_DAY = "per_address_per_day"
+    PER_INCIDENT_PER_DAY = "per_incident_per_day"
+    PER_MINUTE = "per_minute"
+
+
 class Transport(StrEnum):
     """The door a mail came in by."""
 
@@ -188,6 +197,7 @@ class HeldReason(StrEnum):
     ACT_FAILED = "act_failed"
     GIVEN_UP = "given_up"
     REFUSED = "refused"
+    OVER_CAP = "over_cap"
 
 
 class Purpose(StrEnum):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
+from desk.ledger.caps import take_places
 from desk.ledger.save import STATEMENTS, Change, Parameters
 from desk.ledger.statements import Many, Run, Steps, places, storable, utc
 
@@ -24,6 +25,7 @@ def write_batch(changes: Sequence[Change], now: datetime) -> Steps[list[bool]]:
         for change in changes
     ]
     won = yield from _take_keys(changes, won, now)
+    won = yield from take_places(changes, won)
     by_statement: defaultdict[str, list[Parameters]] = defaultdict(list)
     for change, is_winner in zip(changes, won, strict=True):
         if is_winner:

@@ -8,9 +8,10 @@ from desk.ledger.statements import Run, Steps
 
 
 def waiting_owed(now: datetime) -> Steps[tuple[int, datetime | None]]:
-    """Count the owed rows that wait, and load since when the oldest of those whose time has come is owed."""
+    """Count the owed rows that wait, and load since when the oldest of those whose time has come is owed: one that
+    a cap delays is not late."""
     rows = yield Run(
-        f"SELECT count(*), min(CASE WHEN due_at <= ? THEN due_at END) FROM owed WHERE {WAITING}",
+        f"SELECT count(*), min(CASE WHEN due_at <= ? AND status = 'queued' THEN due_at END) FROM owed WHERE {WAITING}",
         (now,),
     )
     return rows[0][0], instant(rows[0][1])

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from desk.base.message import Arrival
 from desk.ledger.statements import utc
+from desk.rules.caps import Place
 from desk.rules.decision import (
     CameBack,
     Decision,
@@ -91,6 +92,7 @@ STATEMENTS: dict[str, str] = {
     "AND status = 'sent'",
     "owed_superseded": "UPDATE owed SET status = 'merged' WHERE id = ? AND status IN ('queued', 'delayed') "
     "AND leased_by IS NULL",
+    "caps_forgotten": "DELETE FROM caps WHERE window_start < ? AND id IN (SELECT id FROM caps ORDER BY id LIMIT 5000)",
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
     "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
     "explanation, incident_id, "
@@ -107,7 +109,7 @@ STATEMENTS: dict[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one winner writes, and what must hold for it to win: versions, an arrival not done, an owed row still
-    waiting, a key that is new. `ref` is what the key stands for."""
+    waiting, a key that is new, places that are to be had. `ref` is what the key stands for."""
 
     rows: tuple[Written, ...]
     versions: tuple[tuple[int, int], ...] = ()
@@ -115,6 +117,7 @@ class Change:
     owed: int | None = None
     key: str | None = None
     ref: int = 0
+    places: tuple[Place, ...] = ()
 
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

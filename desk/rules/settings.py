@@ -1,4 +1,5 @@
-"""The settings that decisions rest on: calendar, promises, routing, contact, roster, types, service, maintenance."""
+"""The settings that decisions rest on: calendar, promises, routing, contact, answers, roster, types, service, and
+maintenance."""
 
 # ruff: noqa: RUF009 (what these calls return is a dataclass field)
 
@@ -28,6 +29,7 @@ from desk.base.kinds import (
     Span,
     choice,
     duration,
+    integer,
     list_of,
     maybe,
     member,
@@ -46,6 +48,19 @@ WAIT = span("0m", "365d")
 
 def _open(day: str) -> Any:
     return setting([], f"Open hours on {day}; [] is closed.", HOURS)
+
+
+CAP = integer(0, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersSettings:
+    """Caps on acknowledgements and status answers. 0 is no cap; what is over waits, is merged or held, never lost."""
+
+    per_address_per_hour: int = setting(3, "Answers to one address in an hour of the clock.", CAP)
+    per_address_per_day: int = setting(10, "Answers to one address in a day.", CAP)
+    per_incident_per_day: int = setting(2, "Acknowledgements of one incident in a day.", CAP)
+    per_minute: int = setting(600, "Answers in a minute, to all together.", CAP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,29 @@ _ACKNOWLEDGEMENT: Final[Facts] = {
     "questions": [],
     "closed": [],
 }
+_ACKNOWLEDGED: Final[Facts] = {
+    "number": "INC-100425",
+    "severity": 2,
+    "at": "2026-11-24T16:20:00+00:00",
+    "first_attention": "2026-11-24T18:20:00+00:00",
+    "resolution": "2026-11-25T00:20:00+00:00",
+    "pin": "4821",
+    "status_url": "https://soporte.ejemplo.mx/i/abc",
+}
+_ACKNOWLEDGEMENTS: Final[Facts] = {
+    "number": "INC-100425",
+    "at": "2026-11-24T17:00:00+00:00",
+    "name": "Laura Méndez",
+    "incidents": [
+        _ACKNOWLEDGED,
+        {**_ACKNOWLEDGED, "number": "INC-100433", "severity": 1, "at": "2026-11-24T16:31:00+00:00", "pin": "0973"},
+        {**_ACKNOWLEDGED, "number": "INC-100441", "severity": 3, "at": "2026-11-24T16:52:00+00:00", "pin": "5520"},
+    ],
+    "contacts": _ACKNOWLEDGEMENT["contacts"],
+    "operator": _ACKNOWLEDGEMENT["operator"],
+    "privacy_url": _ACKNOWLEDGEMENT["privacy_url"],
+}
+_FLOOD: Final[Facts] = {"at": "2026-11-24T17:00:00+00:00", "to_name": "Gerente de Soporte", "limit": 600}
 _NOTICE: Final[Facts] = {
     "number": "INC-100425",
     "severity": 3,
@@ -196,6 +219,18 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "resolution": "2027-01-04T16:20:00+00:00",
         },
     },
+    "acknowledgements": {
+        "three": _ACKNOWLEDGEMENTS,
+        "bare": {
+            **_ACKNOWLEDGEMENTS,
+            "name": "",
+            "incidents": [{**_ACKNOWLEDGED, "pin": "", "status_url": ""}, {**_ACKNOWLEDGED, "number": "INC-100433"}],
+            "contacts": [],
+            "operator": "",
+            "privacy_url": "",
+        },
+    },
+    "flood": {"named": _FLOOD, "nameless": {**_FLOOD, "to_name": ""}},
     "notice": {
         "new": _NOTICE,
         "degraded": {

@@ -52,7 +52,8 @@ def compose(owed: Owed, identity: MailIdentity, wording: Wording, parts: Sequenc
 
     `parts` are the attachments its facts speak of; where they could not be had, the mail says that they were left out.
     """
-    rendered = wording.render(owed.kind.value, owed.language, facts_of(owed, has_parts=bool(parts)))
+    facts = facts_of(owed, has_parts=bool(parts))
+    rendered = wording.render(facts.get("template", owed.kind.value), owed.language, facts)
     seed = owed.message_id or str(owed.id)
     body = alternative(rendered.text, rendered.html, seed=seed)
     content = b"".join(

@@ -22,6 +22,7 @@ from board.status_page import StatusPage
 from desk import commit
 from desk.base.errors import VentanillaError
 from desk.base.message import Delivery
+from desk.caps import Caps
 from desk.claims import Claims
 from desk.ledger import save
 from desk.ledger.save import Change
@@ -262,6 +263,15 @@ def silence_needs_no_reason(patch: MonkeyPatch) -> None:
     patch.setattr(answers, "_unanswered", lambda _known: iter(()))
 
 
+def caps_are_not_judged(patch: MonkeyPatch) -> None:
+    """Whatever is owed goes out at once, however much an address was sent."""
+
+    async def admit(_self: Caps, waiting: Any) -> Any:
+        return waiting
+
+    patch.setattr(Caps, "admit", admit)
+
+
 class _Unknown(Exception):
     """Nothing raises this."""
 
@@ -341,6 +351,11 @@ MUTANTS: Mapping[str, Mutant] = {
             4,
             every_question_is_answered_at_once,
             f"{STORIES}test_status.py::test_later_questions_of_an_hour_get_one_answer_at_its_end[sqlite]",
+        ),
+        (
+            4,
+            caps_are_not_judged,
+            f"{STORIES}test_loops.py::test_a_program_that_answers_every_answer_comes_to_an_end[sqlite-crm]",
         ),
         (
             5,

@@ -187,10 +187,15 @@ def settings_of(url: str, ports: Mapping[str, int], more: Mapping[str, str] | No
 
 
 def environment(url: str, ports: Mapping[str, int], more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that lay loopback ports and a database over the shipped configuration."""
+    """The variables that lay loopback ports and a database over the shipped configuration.
+
+    Stories write many mails from one address in one minute: what an address may be sent is not bounded unless asked.
+    """
     return {
         "VENTANILLA_DATABASE__URL": url,
         "VENTANILLA_SECRETS__KEY": KEY,
+        "VENTANILLA_ANSWERS__PER_ADDRESS_PER_HOUR": "0",
+        "VENTANILLA_ANSWERS__PER_ADDRESS_PER_DAY": "0",
         **{f"VENTANILLA_{name.upper()}__PORT": str(port) for name, port in ports.items()},
         **(more or {}),
     }

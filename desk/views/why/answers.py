@@ -45,6 +45,7 @@ def _owed(row: Row, now: datetime) -> Because:
         message_id=row["message_id"],
         attempts=row["attempts"],
         reply=row["last_reply"],
+        cap=Word("cap", row["last_reply"]),
     )
 
 
