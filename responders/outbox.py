@@ -17,6 +17,7 @@ import structlog
 from desk.base.clock import Clock
 from desk.base.errors import DeliveryLater, DeliveryRefused, StoreAway
 from desk.base.names import Channel, Direction, OwedStatus
+from desk.base.trouble import Trouble
 from desk.caps import Caps
 from desk.claims import Claims, Sent
 from desk.ledger.load import Waiting
@@ -43,22 +44,29 @@ GIVE_UP_AFTER = timedelta(hours=48)
 PROBE_S = (5.0, 30.0)
 """First and longest wait before a relay that cannot be reached is tried again."""
 STORE_AGAIN_S = 0.5
+DEFERRED_FOR = timedelta(seconds=20)
+"""How long the relay may take nothing, while it puts mails off, before that is trouble."""
+SLOW_AFTER = timedelta(seconds=30)
+"""How long an attempt may be under way before that is trouble."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a channel says when the other side took it: its reply, and what was said in words."""
+    """What a channel says when the other side took it: its reply, what was said in words, and which relay it was."""
 
     reply: str
     sender: str
     subject: str
     text: str
+    relay: str = ""
 
 
 class Carrier(Protocol):
     """A channel's way out. Raises DeliveryLater or DeliveryRefused."""
 
-    def deliver(self, owed: Owed) -> Awaitable[Delivered]: ...
+    def deliver(self, owed: Owed, *, may_have_left: bool) -> Awaitable[Delivered]:
+        """Carry a row; `may_have_left` tells that the other side may have it from an earlier attempt."""
+        ...
 
 
 class Outbox:
@@ -75,6 +83,11 @@ class Outbox:
         self._is_reached = asyncio.Event()
         self._is_reached.set()
         self._busy = 0
+        self._begun: dict[int, datetime] = {}
+        """When each attempt under way began, by owed row."""
+        self._put_off_since: datetime | None = None
+        """When the relay first put a mail off since it last took one."""
+        self._put_off_code = 0
 
     @property
     def is_idle(self) -> bool:
@@ -89,6 +102,19 @@ class Outbox:
     @property
     def attempts_under_way(self) -> int:
         return self._busy
+
+    def troubles(self, now: datetime, waiting: int) -> list[Trouble]:
+        """Return what is wrong here: the relay answers nothing, or takes nothing of the rows that wait."""
+        found = []
+        if self._begun and now - min(self._begun.values()) > SLOW_AFTER:
+            why = f"the relay has not answered an attempt within {SLOW_AFTER.seconds} s"
+            found.append(Trouble("outbox", "slow", why, "look at the relay's log and load", min(self._begun.values())))
+        since = self._put_off_since
+        if waiting and since is not None and now - since > DEFERRED_FOR:
+            said = f"says {self._put_off_code}" if self._put_off_code > 0 else "breaks off"
+            why = f"the relay {said} and has taken no mail since; mails are tried again at set times"
+            found.append(Trouble("outbox", "deferred", why, "look at last_reply of `ventanilla export`", since))
+        return found
 
     async def run(self) -> None:
         """Carry owed rows, TOGETHER_MAX at once, until cancelled."""
@@ -138,20 +164,33 @@ class Outbox:
     async def _attempt(self, waiting: Waiting) -> bool:
         """Try a row once and write what came of it; False when the other side could not be reached."""
         owed = waiting.owed
+        self._begun[owed.id] = self._clock.now()
         try:
-            delivered = await self._carriers[owed.channel].deliver(owed)
+            delivered = await self._carriers[owed.channel].deliver(owed, may_have_left=waiting.data_sent)
         except DeliveryRefused as refused:
             reply = str(refused)
+            self._put_off_since = None
             log.error("delivery_refused", kind=owed.kind, code=refused.code)
             await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, reply))
         except DeliveryLater as later:
+            if later.is_alone:
+                await self._wait_alone(waiting, str(later))
+                return True
             if not later.counts:
                 log.info("relay_not_reached", cause=str(later))
                 return False
+            self._note_put_off(later.code)
             await self._put_off(waiting, str(later), data_sent=later.data_sent)
         else:
+            self._put_off_since = None
             await self._sent(waiting, delivered)
+        finally:
+            del self._begun[owed.id]
         return True
+
+    def _note_put_off(self, code: int) -> None:
+        self._put_off_since = self._put_off_since or self._clock.now()
+        self._put_off_code = code
 
     async def _sent(self, waiting: Waiting, delivered: Delivered) -> None:
         now = self._clock.now()
@@ -163,7 +202,7 @@ class Outbox:
             return await self._claims.sent(waiting, sent)
 
         await self._persist(write)
-        log.info("delivery_sent", kind=owed.kind, attempts=waiting.attempts + 1)
+        log.info("delivery_sent", kind=owed.kind, attempts=waiting.attempts + 1, relay=delivered.relay)
 
     def _message(self, owed: Owed, delivered: Delivered, now: datetime) -> StoredMessage | None:
         if owed.incident is None:
@@ -192,7 +231,14 @@ class Outbox:
             return
         at = retry_at(waiting.attempts, now, self._random)
         log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at)
-        await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=data_sent, counts=True))
+        has_left = data_sent or waiting.data_sent
+        await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=has_left, counts=True))
+
+    async def _wait_alone(self, waiting: Waiting, reply: str) -> None:
+        """Let a row wait for the one relay that may have its content, while the others go another way."""
+        at = self._clock.now() + timedelta(seconds=PROBE_S[1])
+        log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts, retry_at=at)
+        await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=True, counts=False))
 
     async def _persist(self, write: Callable[[], Awaitable[R]]) -> R:
         """Write a result, however long the store is away: what was said must not be said again."""

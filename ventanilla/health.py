@@ -17,10 +17,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from desk.base.clock import Clock
 from desk.base.errors import StoreAway
 from desk.base.names import EventKind, Transport
+from desk.base.trouble import Trouble
 from desk.ledger.store import Store
 from desk.rules.decision import Decision
 from desk.views.figures import Figures, figures
 from intake.email.smtp import SmtpListener
+from responders.mail.relays import Relays
 from responders.outbox import Outbox
 from ventanilla.settings import Settings
 
@@ -33,16 +35,26 @@ OUTBOX_LATE_S = 600.0
 class Health:
     """Collects the rooms' figures and answers for the node."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, listener: SmtpListener, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        listener: SmtpListener,
+        outbox: Outbox,
+        relays: Relays,
+    ) -> None:
         self.is_ready = False
         self._inside = settings.http.inside
         self._store = store
         self._clock = clock
         self._listener = listener
         self._outbox = outbox
+        self._relays = relays
         self._zone = ZoneInfo(settings.desk.timezone)
         self._relay = f"{settings.relay.host}:{settings.relay.port}"
-        self._since: dict[str, datetime] = {}
+        self._since: dict[tuple[str, str], datetime] = {}
         self._figures: Figures | None = None
         self._registry = CollectorRegistry()
         self._opened = Counter(
@@ -91,22 +103,33 @@ class Health:
         return web.json_response({"status": status, "problems": problems}, status=503 if problems else 200)
 
     def _problems(self, seen: Figures | None) -> list[dict[str, Any]]:
-        found: list[tuple[str, str, str, str]] = []
+        now = self._clock.now()
+        waiting = seen.outbox_waiting if seen else 0
+        found = [*self._troubles(seen), *self._outbox.troubles(now, waiting), *self._relays.troubles(now)]
+        known = {(one.part, one.name): one.since or now for one in found}
+        self._since = {key: min(since, self._since.get(key, since)) for key, since in known.items()}
+        return [
+            {"part": one.part, "name": one.name, "since": self._said(one), "why": one.why, "do": one.do}
+            for one in found
+        ]
+
+    def _said(self, one: Trouble) -> str:
+        return self._since[one.part, one.name].astimezone(self._zone).isoformat(timespec="seconds")
+
+    def _troubles(self, seen: Figures | None) -> list[Trouble]:
+        found = []
         if not self.is_ready:
-            found.append(("node", "start", "the node is starting or stopping", "wait, or look at its log"))
+            found.append(Trouble("node", "start", "the node is starting or stopping", "wait, or look at its log"))
         if seen is None:
-            found.append(("database", "answer", "the database does not answer", "start it, or free its disk"))
+            found.append(Trouble("database", "answer", "the database does not answer", "start it, or free its disk"))
         elif seen.outbox_oldest_s > OUTBOX_LATE_S:
-            found.append(("outbox", "late", "mails wait too long", "look at relay.host and the relay's log"))
+            found.append(Trouble("outbox", "late", "mails wait too long", "look at relay.host and the relay's log"))
         if not self._outbox.is_relay_reached:
             why = f"{self._relay} cannot be reached, or turns everybody down"
-            found.append(("relay", "reach", why, "start it, or correct [relay]; mails wait and leave by themselves"))
-        now = self._clock.now().astimezone(self._zone)
-        self._since = {name: self._since.get(name, now) for _, name, _, _ in found}
-        return [
-            {"part": part, "name": name, "since": self._since[name].isoformat(timespec="seconds"), "why": why, "do": do}
-            for part, name, why, do in found
-        ]
+            found.append(
+                Trouble("relay", "reach", why, "start it, or correct [relay]; mails wait and leave themselves")
+            )
+        return found
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not self._is_inside(request.remote):
@@ -125,7 +148,10 @@ class Health:
         refused = CounterMetricFamily("ventanilla_mails_refused", "Mails and sessions refused.", labels=["reason"])
         for reason, count in self._listener.counters.refused.items():
             refused.add_metric([reason], count)
-        found: list[Metric] = [accepted, refused]
+        delivered = CounterMetricFamily("ventanilla_deliveries", "Mails a relay took.", labels=["relay"])
+        for relay, count in self._relays.taken.items():
+            delivered.add_metric([relay], count)
+        found: list[Metric] = [accepted, refused, delivered]
         seen = self._figures
         if seen is not None:
             for name, text, value in (

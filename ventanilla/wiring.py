@@ -49,6 +49,7 @@ from intake.email.reading.reader import Readers
 from intake.email.smtp import SmtpListener
 from responders.mail.carrier import MailCarrier
 from responders.mail.compose import MailIdentity
+from responders.mail.relays import Relays
 from responders.mail.sender import Sender
 from responders.outbox import Outbox
 from ventanilla.health import Health
@@ -136,14 +137,13 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         ingest = Ingest(claims, readers, Reception(commit, book, desk))
         listener = SmtpListener(settings.smtp, desk.signer.is_desk_address, ingest.accept, hostname)
 
-        sender = Sender(settings.relay, hostname)
-        closing.push_async_callback(sender.close)
+        relays = await closing.enter_async_context(_relays(settings, hostname))
         identity = MailIdentity(settings.desk.address, settings.desk.name)
-        carriers = {Channel.EMAIL: MailCarrier(sender, identity, wording, claims.stretch)}
+        carriers = {Channel.EMAIL: MailCarrier(relays, identity, wording, claims.stretch)}
         caps = Caps(commit, settings.answers, desk.calendar.zone, _floods(settings, commit, consultants, desk).tell)
         outbox = Outbox(claims, caps, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
-        health = Health(settings, store, clock, listener, outbox)
+        health = Health(settings, store, clock, listener=listener, outbox=outbox, relays=relays)
         commit.on_committed(health.note)
         page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
         server = await _serve(settings, (*health.routes(), *page.routes(), *start.routes))
@@ -152,7 +152,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
             await listener.start()
         due = Due(commit, claims, Digests(commit, consultants, desk), Retention(commit))
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (due, ingest, outbox)]
+            running = [tasks.create_task(part.run()) for part in (due, ingest, outbox, relays)]
             health.is_ready = True
             log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
             start.when_ready()
@@ -168,6 +168,16 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
 
 def _floods(settings: Settings, commit: Commit, consultants: tuple[Consultant, ...], desk: Desk) -> Floods:
     return Floods(commit, consultants, desk, settings.answers.per_minute)
+
+
+@asynccontextmanager
+async def _relays(settings: Settings, hostname: str) -> AsyncIterator[Relays]:
+    first, fallback = Sender(settings.relay, hostname), settings.relay.fallback
+    relays = Relays(first, Sender(fallback, hostname, "relay.fallback") if fallback is not None else None)
+    try:
+        yield relays
+    finally:
+        await relays.close()
 
 
 async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:

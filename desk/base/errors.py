@@ -36,13 +36,17 @@ class ActLost(VentanillaError):
 
 class DeliveryLater(VentanillaError):
     """The relay did not take the mail now. `code` is its reply, 0 when it never answered; `data_sent` tells whether
-    the content may have reached it."""
+    the content may have reached it; `counts` is False when it speaks of no mail but of the relay, and then `is_alone`
+    tells that only this mail must wait for it: others may go another way."""
 
-    def __init__(self, text: str, *, code: int = 0, data_sent: bool = False, counts: bool = True) -> None:
+    def __init__(
+        self, text: str, *, code: int = 0, data_sent: bool = False, counts: bool = True, is_alone: bool = False
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.data_sent = data_sent
         self.counts = counts
+        self.is_alone = is_alone
 
 
 class DeliveryRefused(VentanillaError):

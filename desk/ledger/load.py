@@ -27,7 +27,7 @@ from desk.rules.mail import StatusAnswer
 
 OWED_COLUMNS = (
     "id, incident_id, kind, channel, address, language, audience, facts, shape, due_at, not_before, message_id, "
-    'in_reply_to, "references", reply_to, envelope_from, attempts, status, last_reply'
+    'in_reply_to, "references", reply_to, envelope_from, attempts, status, last_reply, data_sent'
 )
 ARRIVAL_COLUMNS = (
     "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, "
@@ -265,13 +265,15 @@ def arrival_of(row: Sequence[Any]) -> Arrival:
 class Waiting:
     """An owed row on its way out: what is owed, and how often it was tried.
 
-    `delayed_by` is the cap that it waited for; `is_counted` tells that it has taken its places under the caps.
+    `delayed_by` is the cap that it waited for; `is_counted` tells that it has taken its places under the caps;
+    `data_sent` that its content has left before.
     """
 
     owed: Owed
     attempts: int
     delayed_by: str = ""
     is_counted: bool = False
+    data_sent: bool = False
 
 
 def waiting_of(row: Sequence[Any]) -> Waiting:
@@ -294,4 +296,5 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
         reply_to=row[14],
         envelope_from=row[15],
     )
-    return Waiting(owed, row[16], delayed_by=row[18] if row[17] == OwedStatus.DELAYED else "")
+    delayed_by = row[18] if row[17] == OwedStatus.DELAYED else ""
+    return Waiting(owed, row[16], delayed_by=delayed_by, data_sent=bool(row[19]))

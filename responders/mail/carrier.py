@@ -9,15 +9,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 
+import structlog
+
 from desk.base.errors import DeliveryLater, DeliveryRefused, StoreAway
 from desk.base.meter import metered, stage
 from desk.rules.decision import Owed
 from desk.wording.wording import Wording
 from responders.mail.attachments import Carried, Part, carried_of
 from responders.mail.compose import MailIdentity, compose
-from responders.mail.sender import Sender
-from responders.mail.session import TOO_BIG
+from responders.mail.relays import Relays
+from responders.mail.session import speaks_of_content
 from responders.outbox import Delivered
+
+log = structlog.get_logger()
 
 Stretch = Callable[[int, int, int], Awaitable[bytes | None]]
 """Gives the bytes of a stored mail from start to before end. Raises StoreAway."""
@@ -31,27 +35,28 @@ HEAVY_MAX = 2
 class MailCarrier:
     """Composes and submits."""
 
-    def __init__(self, sender: Sender, identity: MailIdentity, wording: Wording, stretch: Stretch) -> None:
-        self._sender = sender
+    def __init__(self, relays: Relays, identity: MailIdentity, wording: Wording, stretch: Stretch) -> None:
+        self._relays = relays
         self._identity = identity
         self._wording = wording
         self._stretch = stretch
         self._heavy = asyncio.Semaphore(HEAVY_MAX)
 
     @metered("submit")
-    async def deliver(self, owed: Owed) -> Delivered:
+    async def deliver(self, owed: Owed, *, may_have_left: bool) -> Delivered:
         """Send what is owed. Raises DeliveryLater, DeliveryRefused."""
         carried = carried_of(owed.facts)
         if carried is None:
-            return await self._submit(owed)
+            return await self._submit(owed, may_have_left=may_have_left)
         async with self._heavy if carried.length > LIGHT_BYTES_MAX else nullcontext():
             parts = await self._parts(carried)
             try:
-                return await self._submit(owed, parts)
+                return await self._submit(owed, parts, may_have_left=may_have_left)
             except DeliveryRefused as refused:
-                if refused.code != TOO_BIG or not parts:
+                if not parts or not speaks_of_content(refused):
                     raise
-            return await self._submit(owed)
+                log.warning("attachments_left_out", parts=len(parts), code=refused.code)
+            return await self._submit(owed, may_have_left=may_have_left)
 
     async def _parts(self, carried: Carried) -> Sequence[Part]:
         """Return the attachments; none when the mail they came in is not kept any more."""
@@ -61,8 +66,10 @@ class MailCarrier:
             raise DeliveryLater(f"the attachments cannot be had now: {away}") from away
         return () if stretch is None else carried.parts(stretch)
 
-    async def _submit(self, owed: Owed, parts: Sequence[Part] = ()) -> Delivered:
+    async def _submit(self, owed: Owed, parts: Sequence[Part] = (), *, may_have_left: bool) -> Delivered:
         with stage("compose"):
             composed = compose(owed, self._identity, self._wording, parts)
-        reply = await self._sender.send(composed.envelope_from, composed.recipient, composed.content)
-        return Delivered(reply, self._identity.address, composed.subject, composed.text)
+        taken = await self._relays.send(
+            composed.envelope_from, composed.recipient, composed.content, may_have_left=may_have_left
+        )
+        return Delivered(taken.reply, self._identity.address, composed.subject, composed.text, taken.relay)

@@ -33,10 +33,14 @@ ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"<>\\\x00-\x1f\x7f])*\Z')
 class Sender:
     """One relay, at most CONNECTION_MAX connections. `send` may be called by any number of tasks."""
 
-    def __init__(self, relay: RelayServerSettings, hostname: str) -> None:
+    def __init__(self, relay: RelayServerSettings, hostname: str, name: str = "relay") -> None:
+        self.name = name
+        """The settings it stands in, for logs and metrics."""
+        self.is_away = False
+        """Set by who found it away: whatever waits for its turn here is told so instead of finding out again."""
         self._relay = relay
         self._hostname = hostname
-        self._tls = None if relay.tls == "none" else client_context(relay.ca_file, "relay.ca_file")
+        self._tls = None if relay.tls == "none" else client_context(relay.ca_file, f"{name}.ca_file")
         self._slots = asyncio.Semaphore(CONNECTION_MAX)
         self._idle: list[tuple[Session, float]] = []
         self._reaper: asyncio.TimerHandle | None = None
@@ -52,6 +56,8 @@ class Sender:
                 raise DeliveryRefused("the address cannot be written in an envelope", code=BAD_ADDRESS)
         async with self._slots:
             while True:
+                if self.is_away:
+                    raise DeliveryLater(f"{self._relay.host}:{self._relay.port}: it is away", counts=False)
                 session, is_kept = await self._take()
                 try:
                     async with self._lent(session):
@@ -60,6 +66,13 @@ class Sender:
                     if not is_kept or later.data_sent or not is_over(later):
                         raise
                     self._drop_idle()  # closed while it was idle, and so are the others: connect anew
+
+    async def probe(self) -> None:
+        """Connect, log in and begin a mail that is not sent; the connection is kept. Raises DeliveryLater."""
+        async with self._slots:
+            session = await self._connect()
+            async with self._lent(session):
+                await session.prove()
 
     async def close(self) -> None:
         """Say goodbye on all idle connections."""

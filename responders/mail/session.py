@@ -29,6 +29,16 @@ JOINED_MAX = 64 * 1024
 GO_AHEAD = 354
 TOO_BIG = 552
 BAD_ADDRESS = 553
+
+_CONTENT_CODES = frozenset({523, TOO_BIG})
+_CONTENT_STATUS = re.compile(r"5\.(?:2\.3|3\.4|6\.\d+)\b")
+"""Enhanced status codes of size and content (RFC 3463 §3.3, §3.4, §3.7)."""
+_CONTENT_WORDS = re.compile(
+    r"\b(?:message|mail|content|data|attachments?)\b.{0,40}\b(?:size|too (?:large|big)|reject\w*|refused|blocked"
+    r"|not (?:allowed|accepted|permitted))\b|\btoo (?:large|big)\b|\bsize\b.{0,20}\b(?:limit|exceed\w*)"
+    r"|\b(?:virus|malware|attachments?|file type)\b",
+    re.IGNORECASE,
+)
 _LINE_DOT = re.compile(rb"\.(?<=\n\.)")
 """A dot that begins a line: dots are looked for first, because an encoded file has none but many lines."""
 
@@ -78,6 +88,15 @@ class Session(asyncio.Protocol):
         if not reply.is_good:
             raise _judged(reply, data_sent=True)
         return reply.text
+
+    async def prove(self) -> None:
+        """Begin a mail and leave it. Raises DeliveryLater when the relay would take none now, or says nothing."""
+        replies = [await self._exchange(b"MAIL FROM:<>\r\n", COMMAND_TIMEOUT_S)]
+        await self._end_refused(replies)
+        if not replies[0].is_good:
+            judged = _judged(replies[0], data_sent=False)
+            if isinstance(judged, DeliveryLater):
+                raise judged
 
     async def quit(self) -> None:
         """Say goodbye and close, whatever the relay answers."""
@@ -211,6 +230,14 @@ class Session(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def speaks_of_content(refused: DeliveryRefused) -> bool:
+    """Tell whether a refusal names size or content: the same mail without its attachments may be taken."""
+    text = str(refused)
+    if refused.code in _CONTENT_CODES or _CONTENT_STATUS.search(text):
+        return True
+    return refused.code // 100 == 5 and bool(_CONTENT_WORDS.search(text))  # noqa: PLR2004 -- RFC 5321 §4.2.1
 
 
 def is_over(later: DeliveryLater) -> bool:

@@ -35,7 +35,7 @@ class RelayServerSettings:
 class RelaySettings(RelayServerSettings):
     """The relay that takes our mail."""
 
-    fallback: RelayServerSettings | None = optional_part(RelayServerSettings, later="faults")
+    fallback: RelayServerSettings | None = optional_part(RelayServerSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

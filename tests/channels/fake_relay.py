@@ -13,7 +13,8 @@ CONTENT = "content"
 
 @dataclass
 class FakeRelay:
-    """By verb, or CONTENT: `replies` overrides the reply, `tears` closes instead, `hangs` never replies.
+    """By verb, or CONTENT: `replies` overrides the reply, `tears` closes instead, `hangs` never replies,
+    `waits` replies once its event is set.
 
     DATA without a recipient is refused, unless it `always_goes_ahead` (RFC 2920 3.1 allows both).
     """
@@ -22,6 +23,7 @@ class FakeRelay:
     replies: dict[str, str] = field(default_factory=dict)
     tears: set[str] = field(default_factory=set)
     hangs: set[str] = field(default_factory=set)
+    waits: dict[str, asyncio.Event] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     login: tuple[str, str] | None = None
     heard: list[str] = field(default_factory=list)
@@ -90,6 +92,8 @@ class FakeRelay:
             return False
         if moment in self.hangs:
             await asyncio.Event().wait()
+        if moment in self.waits:
+            await self.waits[moment].wait()
         writer.write(self.replies.get(moment, usual).encode() + b"\r\n")
         await writer.drain()
         return True

@@ -52,7 +52,7 @@ def _sent_before_the_relays_250() -> None:
     async def carry(self: Outbox, waiting: Any) -> None:
         owed = waiting.owed
         await self._sent(waiting, Delivered("250 surely", owed.to, "", ""))
-        await self._carriers[owed.channel].deliver(owed)
+        await self._carriers[owed.channel].deliver(owed, may_have_left=False)
 
     Outbox._carry = carry  # type: ignore[method-assign]
 

@@ -330,7 +330,7 @@ def test_keys_whose_feature_is_not_there_are_named_once_when_they_are_set(tmp_pa
         + mailbox.format("b"),
     )
     found = later_keys_set(load(own, {"VENTANILLA_DOCTOR__EVERY": "1h", "VENTANILLA_SMTP__PORT": "3025"}))
-    assert [one.key for one in found] == ["doctor.every", "imap", "lmtp.port", "relay.fallback"]
+    assert [one.key for one in found] == ["doctor.every", "imap", "lmtp.port"]
     assert {one.comes_with for one in found} <= set(LATER)
 
 
