@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 
+from desk.base.errors import StoreAway
 from desk.base.message import Arrival, Delivery
 from desk.base.meter import metered
 from desk.base.names import HeldReason, OwedStatus
@@ -22,12 +23,14 @@ from desk.ledger import leases, load
 from desk.ledger.leave import leave
 from desk.ledger.load import Waiting
 from desk.ledger.save import Change, Written, arrival_rows, copy_rows, held_rows, message_rows
+from desk.ledger.statements import Steps
 from desk.rules.decision import Decision, HeldItem, StoredMessage
 from desk.rules.mail import ARRIVAL_KEY
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 LATELY_BYTES_MAX = 16 * 1024 * 1024
 """Raw mail kept in memory past its reader, for its notice: reading 3 MiB again costs 6 ms on SQLite, more elsewhere."""
@@ -201,7 +204,7 @@ class Claims:
         return len(taken)
 
     async def _load_arrivals(self, ids: Sequence[int]) -> None:
-        for arrival in await self._commit.store.read(leases.arrivals(ids)):
+        for arrival in await self._loaded(leases.arrivals(ids)):
             self._take_in_hand(arrival)
 
     # Owed rows
@@ -224,7 +227,7 @@ class Claims:
         return len(taken)
 
     async def _load_owed(self, ids: Sequence[int]) -> None:
-        for waiting in await self._commit.store.read(leases.owed(ids)):
+        for waiting in await self._loaded(leases.owed(ids)):
             self._owe(waiting)
 
     async def sent(self, waiting: Waiting, sent: Sent) -> bool:
@@ -323,6 +326,14 @@ class Claims:
         again = lost & self._missed[claim.table]
         self._missed[claim.table] = lost - again
         return sorted(again)
+
+    async def _loaded(self, steps: Steps[R]) -> R:
+        """Load rows that were leased to this node. Raises StoreAway: then nobody has them, and `recover` looks."""
+        try:
+            return await self._commit.store.read(steps)
+        except StoreAway:
+            self._commit.doubts += 1
+            raise
 
     async def _claim(self, claim: leases.Claim) -> list[int]:
         node = self._commit.node

@@ -22,6 +22,9 @@ import pytest
 from tools import system_packages
 
 ENGINES = ("sqlite", "postgres")
+IN_MEMORY = "memory"
+MEMORY_URL = "memory://"
+"""The store of the simulated world (tests/world/store.py), as `tests.ledger.desks.opened` knows it."""
 OWNER = "ventanilla"
 # The user that Debian's package makes: the server refuses to run as root.
 SERVER_USER = "postgres"
@@ -227,3 +230,9 @@ def sqlite_url(tmp_path: Path) -> str:
 def engine_url(request: pytest.FixtureRequest) -> str:
     """A fresh database on each engine: a test that takes it runs on both."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=(*ENGINES, IN_MEMORY))
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database behind each store there is, also the one in memory: for tests that go by `opened` alone."""
+    return MEMORY_URL if request.param == IN_MEMORY else str(request.getfixturevalue(f"{request.param}_url"))

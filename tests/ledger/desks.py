@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from desk.base.names import BY_MACHINE, Channel, EventKind, Queue, Severity, Status
 from desk.commit import Commit
 from desk.ledger import load
-from desk.ledger.store import migrate, open_store
+from desk.ledger.store import Store, migrate, open_store
 from desk.rules.decision import Decision, Event, Ids, IncidentChange
 from desk.rules.incident import Incident
+from tests.engines import MEMORY_URL
+from tests.world.store import memory_store
 
 NOON = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 
@@ -30,16 +32,20 @@ class SetClock:
 
 @asynccontextmanager
 async def opened(url: str, node: str = "node-a", clock: SetClock | None = None) -> AsyncIterator[Commit]:
-    """A migrated database with one node on it."""
+    """A migrated database with one node on it; MEMORY_URL is a new one in memory each time."""
     clock = clock or SetClock()
-    await migrate(url, clock.now())
-    store = await open_store(url)
+    store = await (memory_store() if url == MEMORY_URL else _opened(url, clock))
     commit = Commit(store, clock, node)
     try:
         yield commit
     finally:
         await commit.drain()
         await store.close()
+
+
+async def _opened(url: str, clock: SetClock) -> Store:
+    await migrate(url, clock.now())
+    return await open_store(url)
 
 
 def incident(number: int, version: int = 1) -> Incident:

@@ -21,8 +21,8 @@ def one(sql: str, *parameters: object) -> Steps[int]:
     return value
 
 
-async def test_an_act_bumps_the_version_and_writes_its_events(engine_url: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_an_act_bumps_the_version_and_writes_its_events(store_url: str) -> None:
+    async with opened(store_url) as commit:
         opening = await commit.perform(Open(commit))
         number = opening.incidents[0].after.id
         await commit.perform(Note(commit, number))
@@ -30,19 +30,19 @@ async def test_an_act_bumps_the_version_and_writes_its_events(engine_url: str) -
         assert await commit.store.read(one("SELECT count(*) FROM events WHERE incident_id = ?", number)) == 2
 
 
-async def test_the_first_incident_has_the_first_number_and_no_two_share_one(engine_url: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_the_first_incident_has_the_first_number_and_no_two_share_one(store_url: str) -> None:
+    async with opened(store_url) as commit:
         decisions = await asyncio.gather(*(commit.perform(Open(commit)) for _ in range(50)))
     numbers = sorted(decision.incidents[0].after.id for decision in decisions)
     assert numbers[0] == 10_000
     assert len(set(numbers)) == 50
 
 
-async def test_a_key_is_taken_once_however_many_want_it_at_once(engine_url: str) -> None:
+async def test_a_key_is_taken_once_however_many_want_it_at_once(store_url: str) -> None:
     def with_key(decision: Decision) -> Decision:
         return replace(decision, key=b"once")
 
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         results = await asyncio.gather(
             *(commit.perform(Open(commit, with_key)) for _ in range(10)), return_exceptions=True
         )
@@ -50,11 +50,11 @@ async def test_a_key_is_taken_once_however_many_want_it_at_once(engine_url: str)
         assert await commit.store.read(one("SELECT count(*) FROM incidents")) == 1
 
 
-async def test_a_bad_row_in_a_batch_costs_only_itself(engine_url: str) -> None:
+async def test_a_bad_row_in_a_batch_costs_only_itself(store_url: str) -> None:
     def twice(decision: Decision) -> Decision:
         return replace(decision, events=decision.events, incidents=decision.incidents * 2)
 
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         await commit.perform(Open(commit))
         acts = [Open(commit), Open(commit, twice), Open(commit)]
         results = await asyncio.gather(*(commit.perform(act) for act in acts), return_exceptions=True)
@@ -64,9 +64,9 @@ async def test_a_bad_row_in_a_batch_costs_only_itself(engine_url: str) -> None:
 
 @pytest.mark.done("house.5")
 async def test_500_acts_at_once_on_ten_incidents_are_500_versions_and_500_events(
-    engine_url: str, figure: Callable[[str], None]
+    store_url: str, figure: Callable[[str], None]
 ) -> None:
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         opened_ten = [await commit.perform(Open(commit)) for _ in range(10)]
         numbers = [decision.incidents[0].after.id for decision in opened_ten]
         won = await asyncio.gather(*(commit.perform(Note(commit, numbers[n % 10])) for n in range(500)))

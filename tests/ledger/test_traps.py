@@ -138,9 +138,9 @@ async def _read(reader: Reader) -> int:
     return await reader.snapshot(lambda: IncidentRow.all().count())
 
 
-async def test_writers_that_are_cancelled_anywhere_leave_the_database_writable(engine_url: str) -> None:
+async def test_writers_that_are_cancelled_anywhere_leave_the_database_writable(store_url: str) -> None:
     chance = Random(7)
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         number = (await commit.perform(Open(commit))).incidents[0].after.id
         for _ in range(40):
             task = asyncio.create_task(_note(commit, number))
@@ -239,13 +239,13 @@ async def writing(url: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("odd", [NOON.replace(tzinfo=None), NOON.astimezone(ZoneInfo("America/Mexico_City"))])
-async def test_an_instant_in_any_zone_but_utc_is_refused_before_it_is_stored(engine_url: str, odd: datetime) -> None:
+async def test_an_instant_in_any_zone_but_utc_is_refused_before_it_is_stored(store_url: str, odd: datetime) -> None:
     def at_an_odd_instant(decision: Decision) -> Decision:
         return replace(decision, events=tuple(replace(event, at=odd) for event in decision.events))
 
     with pytest.raises(AssertionError, match="not UTC"):
         utc(odd)
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         with pytest.raises(AssertionError, match="not UTC"):
             await commit.perform(Open(commit, at_an_odd_instant))
         assert await commit.store.read(rows("SELECT count(*) FROM incidents")) == [(0,)]
@@ -270,17 +270,17 @@ async def test_instants_are_stored_in_one_form_and_come_back_as_they_were(engine
 
 
 @pytest.mark.parametrize(("odd", "kept"), [("a\x00b", "a\ufffdb"), ("P\udce9rez", "P?rez"), ("señal", "señal")])
-async def test_text_that_an_engine_refuses_fails_no_act(engine_url: str, odd: str, kept: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_text_that_an_engine_refuses_fails_no_act(store_url: str, odd: str, kept: str) -> None:
+    async with opened(store_url) as commit:
         number = (await commit.perform(Open(commit))).incidents[0].after.id
         await commit.perform(Note(commit, number, odd))
         found = await commit.store.read(rows("SELECT text FROM events WHERE kind = ?", EventKind.NOTED))
     assert [row[0] for row in found] == [kept]
 
 
-async def test_an_envelope_with_raw_octets_is_stored_all_the_same(engine_url: str) -> None:
+async def test_an_envelope_with_raw_octets_is_stored_all_the_same(store_url: str) -> None:
     odd = "mar\udce9a\x00@cliente.mx"
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         delivery = Delivery(Transport.SMTP, odd, (odd,), "192.0.2.1", b"From: x\r\n\r\n\x00\xff")
         await Claims(commit, timedelta(days=1)).store(delivery, b"key")
         found = await commit.store.read(
@@ -326,9 +326,9 @@ def pragmas(path: Path) -> tuple[Any, ...]:
     return found
 
 
-async def test_ids_given_before_the_insert_and_ids_of_the_engine_do_not_collide(engine_url: str) -> None:
+async def test_ids_given_before_the_insert_and_ids_of_the_engine_do_not_collide(store_url: str) -> None:
     """Explicit ids go with default keys: the engine numbers events and keys, nodes number incidents."""
-    async with opened(engine_url) as commit:
+    async with opened(store_url) as commit:
         made = [(await commit.perform(Open(commit))).incidents[0].after.id for _ in range(3)]
         found = await commit.store.read(rows("SELECT id FROM incidents ORDER BY id"))
         events = await commit.store.read(rows("SELECT count(DISTINCT id) FROM events"))

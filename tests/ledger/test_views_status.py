@@ -52,13 +52,13 @@ def promise(at: int, kind: PromiseKind, due: timedelta, **more: Any) -> Promise:
     return Promise(at, kind, NOON, NOON + due, **{"told_at": NOON, **more})
 
 
-async def test_an_incident_that_is_not_there_has_no_page(engine_url: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_an_incident_that_is_not_there_has_no_page(store_url: str) -> None:
+    async with opened(store_url) as commit:
         assert await commit.store.read(standing(10_001, CALENDAR, NOON)) is None
 
 
-async def test_the_page_of_an_incident_holds_the_times_told_last_and_nobodys_words(engine_url: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_the_page_of_an_incident_holds_the_times_told_last_and_nobodys_words(store_url: str) -> None:
+    async with opened(store_url) as commit:
         filled = await fill(commit)
         found = await seen(commit, filled.whole, NOON + 3 * HOUR)
         bare = await seen(commit, filled.bare, NOON)
@@ -158,8 +158,8 @@ async def test_a_holiday_on_the_way_is_named(sqlite_url: str) -> None:
     assert (holiday["reason"], holiday["first"], holiday["last"]) == ("holiday", "2026-11-16", "2026-11-16")
 
 
-async def test_only_the_newest_messages_are_listed_the_oldest_first_and_never_internal_ones(engine_url: str) -> None:
-    async with opened(engine_url) as commit:
+async def test_only_the_newest_messages_are_listed_the_oldest_first_and_never_internal_ones(store_url: str) -> None:
+    async with opened(store_url) as commit:
         await commit.reserve()
 
         def opening(ids: Ids, _now: datetime) -> Decision:

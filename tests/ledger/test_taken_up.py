@@ -1,0 +1,80 @@
+"""What a node leased and could not load, because the store went away in between, it takes up by itself."""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from desk.base.errors import StoreAway
+from desk.base.message import Delivery
+from desk.base.names import Transport
+from desk.claims import Claims, store_left
+from desk.commit import Commit
+from desk.ledger.statements import Steps
+from desk.ledger.store import Store
+from tests.ledger.desks import opened
+from tests.ledger.filled import fill, run
+
+pytestmark = pytest.mark.anyio
+
+R = TypeVar("R")
+
+YEAR = timedelta(days=365)
+MAIL = Delivery(Transport.PIPE, "ana@cliente.mx", ("soporte@ejemplo.mx",), "", b"From: ana@cliente.mx\r\n\r\nHola\r\n")
+
+
+class GoneAfterWriting:
+    """A store that is away for the one read after its first write."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._is_due = True
+        self._is_away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def read(self, steps: Steps[R]) -> R:
+        if self._is_away:
+            self._is_away = False
+            raise StoreAway("gone")
+        return await self._store.read(steps)
+
+    async def write(self, steps: Steps[R]) -> R:
+        result = await self._store.write(steps)
+        self._is_away, self._is_due = self._is_due, False
+        return result
+
+
+def going_away(commit: Commit) -> Claims:
+    """Return claims of a new node whose store goes away once."""
+    return Claims(Commit(GoneAfterWriting(commit.store), commit.clock, "node-b"), YEAR)
+
+
+async def test_a_mail_that_was_leased_and_could_not_be_loaded_does_not_wait_for_the_next_start(
+    store_url: str,
+) -> None:
+    async with opened(store_url) as commit:
+        await store_left(commit, MAIL, b"key", YEAR)
+        claims = going_away(commit)
+        with pytest.raises(StoreAway):
+            await claims.claim_arrivals()
+        assert not claims.arrivals
+        for _ in range(2):
+            await claims.recover()
+        assert [one.raw for one in claims.arrivals] == [MAIL.raw]
+
+
+async def test_an_owed_row_that_was_leased_and_could_not_be_loaded_does_not_wait_for_the_next_start(
+    store_url: str,
+) -> None:
+    async with opened(store_url) as commit:
+        await fill(commit)
+        await run(commit, "UPDATE owed SET leased_by = NULL")
+        claims = going_away(commit)
+        with pytest.raises(StoreAway):
+            await claims.claim_owed()
+        assert not claims.owed
+        for _ in range(2):
+            await claims.recover()
+        assert [one.owed.kind for one in claims.owed] == ["alert"]
