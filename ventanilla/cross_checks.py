@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from connections.settings import OauthSettings
-from desk.base.errors import OutsideCalendar, Problem
+from desk.base.errors import OutsideCalendar, Problem, SettingsInvalid
 from desk.base.languages import languages
 from desk.base.names import Queue
 from desk.rules.addresses import LOCAL_PART_MAX, AddressMode, longest_local_part
@@ -275,6 +275,20 @@ def _pairs_are_whole(settings: "Settings") -> Iterator[Mistake]:
                 yield Mistake(f"{section}.{name}", "", f"is missing: {section}.{given[0]} means nothing without it")
 
 
+def _certificate_serves(settings: "Settings") -> Iterator[Mistake]:
+    if not settings.smtp.certificate or not settings.smtp.key:
+        return
+    from connections.tls import server_context  # noqa: PLC0415 (ssl is slow to load, and only this asks for it)
+
+    try:
+        server_context(settings.smtp.certificate, settings.smtp.key, "smtp")
+    except SettingsInvalid as invalid:
+        if isinstance(invalid.__cause__, PermissionError):
+            return  # the service may read the key, others who run a command need not: `run` tells it
+        for problem in invalid.problems:
+            yield Mistake(problem.key, problem.value, problem.allowed)
+
+
 def _windows_end_after_they_start(settings: "Settings") -> Iterator[Mistake]:
     for place, window in enumerate(settings.maintenance):
         if window.end <= window.start:
@@ -318,6 +332,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("imap",), _mailboxes_have_names),
     (("oauth",), _providers_are_whole),
     (("smtp", "dkim", "twilio"), _pairs_are_whole),
+    (("smtp",), _certificate_serves),
     (("maintenance",), _windows_end_after_they_start),
     (("smtp", "types"), _names_are_once),
     (("database",), _stores_agree),

@@ -6,6 +6,8 @@ what to do; a GET changes nothing. Never: shows a name, an address or a word of 
 
 import asyncio
 import ipaddress
+from collections import Counter as Counted
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from desk.base.clock import Clock
 from desk.base.errors import StoreAway
-from desk.base.names import EventKind, Transport
+from desk.base.names import EventKind
 from desk.base.trouble import Trouble
 from desk.ledger.store import Store
 from desk.rules.decision import Decision
@@ -41,7 +43,7 @@ class Health:
         store: Store,
         clock: Clock,
         *,
-        listener: SmtpListener,
+        doors: Sequence[SmtpListener],
         outbox: Outbox,
         relays: Relays,
     ) -> None:
@@ -49,7 +51,7 @@ class Health:
         self._inside = settings.http.inside
         self._store = store
         self._clock = clock
-        self._listener = listener
+        self._doors = doors
         self._outbox = outbox
         self._relays = relays
         self._zone = ZoneInfo(settings.desk.timezone)
@@ -144,9 +146,10 @@ class Health:
     def families(self) -> list[Metric]:
         """Return what is read at the moment of asking."""
         accepted = CounterMetricFamily("ventanilla_mails_accepted", "Mails stored.", labels=["transport"])
-        accepted.add_metric([Transport.SMTP], self._listener.counters.accepted)
+        for door in self._doors:
+            accepted.add_metric([door.transport], door.counters.accepted)
         refused = CounterMetricFamily("ventanilla_mails_refused", "Mails and sessions refused.", labels=["reason"])
-        for reason, count in self._listener.counters.refused.items():
+        for reason, count in sum((door.counters.refused for door in self._doors), Counted()).items():
             refused.add_metric([reason], count)
         delivered = CounterMetricFamily("ventanilla_deliveries", "Mails a relay took.", labels=["relay"])
         for relay, count in self._relays.taken.items():

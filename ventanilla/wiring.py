@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 
 from board.status_page import DeskIdentity, StatusPage
+from connections.tls import server_context
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
 from desk.base.names import Channel
@@ -44,6 +45,8 @@ from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
 from desk.wording.wording import Wording
 from intake.email.ingest import Ingest
+from intake.email.limits import exempt_by
+from intake.email.lmtp import LmtpListener, lmtp_door
 from intake.email.reading.grading import triage_grader
 from intake.email.reading.reader import Readers
 from intake.email.smtp import SmtpListener
@@ -104,7 +107,7 @@ class Node:
     claims: Claims
     ingest: Ingest
     outbox: Outbox
-    listener: SmtpListener
+    doors: tuple[SmtpListener, ...]
     readers: Readers
     due: Due
 
@@ -135,7 +138,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         await readers.start()
         closing.push_async_callback(readers.stop)
         ingest = Ingest(claims, readers, Reception(commit, book, desk))
-        listener = SmtpListener(settings.smtp, desk.signer.is_desk_address, ingest.accept, hostname)
+        doors = _doors(settings, desk.signer, ingest, hostname)
 
         relays = await closing.enter_async_context(_relays(settings, hostname))
         identity = MailIdentity(settings.desk.address, settings.desk.name)
@@ -143,27 +146,50 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         caps = Caps(commit, settings.answers, desk.calendar.zone, _floods(settings, commit, consultants, desk).tell)
         outbox = Outbox(claims, caps, carriers, clock, Random())  # noqa: S311 -- it spreads retries
 
-        health = Health(settings, store, clock, listener=listener, outbox=outbox, relays=relays)
+        health = Health(settings, store, clock, doors=doors, outbox=outbox, relays=relays)
         commit.on_committed(health.note)
         page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
         server = await _serve(settings, (*health.routes(), *page.routes(), *start.routes))
         closing.push_async_callback(server.cleanup)
-        if settings.smtp.port:
-            await listener.start()
+        for door in doors:
+            await door.start()
         due = Due(commit, claims, Digests(commit, consultants, desk), Retention(commit))
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, ingest, outbox, relays)]
             health.is_ready = True
-            log.info("ready", node=commit.node, smtp=settings.smtp.port, http=settings.http.port, pid=os.getpid())
+            log.info("ready", node=commit.node, **_ports(settings), pid=os.getpid())
             start.when_ready()
             try:
-                yield Node(commit, claims, ingest, outbox, listener, readers, due)
+                yield Node(commit, claims, ingest, outbox, doors, readers, due)
             finally:
                 health.is_ready = False
-                await listener.stop(CLOSING_S)
+                await asyncio.gather(*(door.stop(CLOSING_S) for door in doors))
                 await _until_idle(ingest, outbox)
                 for task in running:
                     task.cancel()
+
+
+def _ports(settings: Settings) -> dict[str, int]:
+    return {"smtp": settings.smtp.port, "lmtp": settings.lmtp.port, "http": settings.http.port}
+
+
+def _doors(settings: Settings, signer: Signer, ingest: Ingest, hostname: str) -> tuple[SmtpListener, ...]:
+    """Return the doors for mail that are not off: each has its own sessions, the bytes in memory are one budget.
+
+    Raises SettingsInvalid when the certificate or its key cannot be used.
+    """
+    smtp, is_exempt = settings.smtp, exempt_by(settings.trust.relays)
+    tls = server_context(smtp.certificate, smtp.key, "smtp") if smtp.certificate else None
+    first = SmtpListener(smtp, signer.is_desk_address, ingest.accept, hostname, is_exempt=is_exempt, tls=tls)
+    second = LmtpListener(
+        lmtp_door(smtp, settings.lmtp),
+        signer.is_desk_address,
+        ingest.accept,
+        hostname,
+        is_exempt=is_exempt,
+        budget=first.budget,
+    )
+    return tuple(door for door in (first, second) if door.port)
 
 
 def _floods(settings: Settings, commit: Commit, consultants: tuple[Consultant, ...], desk: Desk) -> Floods:

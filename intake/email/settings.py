@@ -33,7 +33,7 @@ from desk.base.setting import required, rows, setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpAccountSettings:
-    """Who may submit by SMTP as an address after a login."""
+    """Who may submit to the desk as an address after a login (PLAIN, LOGIN): over TLS, or from this machine."""
 
     username: str = required("Address, and name of the login.", ADDRESS)
     password: str = required("Its password.", NAME, secret=True)
@@ -47,21 +47,26 @@ class SmtpSettings:
     port: int = setting(2525, "Port of the listener; 0 is off.", PORT)
     max_size: int = setting("40MiB", "Largest mail taken; over it 552.", size("1KiB", "2GiB"))
     max_recipients: int = setting(100, "Recipients of one mail; over it 452.", integer(1, 10_000))
-    max_sessions: int = setting(200, "Connections at once; over it 421.", integer(1, 100_000))
-    certificate: str = setting("", "Certificate chain (PEM) that STARTTLS shows.", optional(FILE), later="faults")
-    key: str = setting("", "Private key (PEM) of that certificate.", optional(FILE), later="faults")
-    proxy: tuple[Network, ...] = setting(
-        [], "Proxies that speak the PROXY protocol before SMTP.", list_of(NETWORK), later="faults"
+    max_sessions: int = setting(
+        200, "Connections at once, at most a quarter of them from one peer; over it 421.", integer(1, 100_000)
     )
-    accounts: tuple[SmtpAccountSettings, ...] = rows(SmtpAccountSettings, later="faults")
+    certificate: str = setting("", "Certificate chain (PEM); with it STARTTLS is offered.", optional(FILE))
+    key: str = setting("", "Private key (PEM) of that certificate, without a passphrase.", optional(FILE))
+    proxy: tuple[Network, ...] = setting(
+        [],
+        "Proxies: each of their connections begins with the PROXY protocol (version 1 or 2), and the peer is whom it "
+        "names. From anybody else it ends the connection.",
+        list_of(NETWORK),
+    )
+    accounts: tuple[SmtpAccountSettings, ...] = rows(SmtpAccountSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LmtpSettings:
-    """The LMTP listener, for a mail server on the same machine."""
+    """The LMTP listener, for a mail server on the same machine, within the limits of `[smtp]`."""
 
-    host: str = setting("127.0.0.1", "Address the listener binds to.", HOST, later="faults")
-    port: int = setting(0, "Port of the listener; 0 is off.", PORT, later="faults")
+    host: str = setting("127.0.0.1", "Address the listener binds to.", HOST)
+    port: int = setting(0, "Port of the listener; 0 is off.", PORT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,6 @@ class TrustSettings:
         [],
         "Mail servers whose headers are believed; they may hold any number of sessions.",
         list_of(NETWORK),
-        later="faults",
     )
     spam_header: str = setting(
         "", 'Header by which the trusted server marks spam: "X-Spam-Flag: YES".', optional(HEADER), later="reading"

@@ -2,16 +2,17 @@
 
 Promises that 250 after DATA comes only when `store` has returned, that what was sent completely is stored even when its
 client has gone, and that every session, mail and byte is bounded. A reply never tells anything of the house's inside.
+Nothing that was said before TLS counts after it; a login submits as its own address only, and to the desk only.
 Never reads a mail: it hands the bytes on as they came.
 """
 
 import asyncio
 import logging
+import ssl
 from asyncio import StreamReaderProtocol
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from re import IGNORECASE
 from re import compile as pattern
 from typing import Any
@@ -23,7 +24,9 @@ from desk.base.errors import ListenerBusy, StoreAway
 from desk.base.message import Delivery
 from desk.base.names import Transport
 from intake.email.content import Content
-from intake.email.limits import BufferBudget, SessionLimit, is_loopback
+from intake.email.limits import BufferBudget, SessionLimit, is_in, is_loopback
+from intake.email.login import MECHANISMS, Accounts, LoginMalformed, hear_login
+from intake.email.proxied import ProxyHeaderUnfit, proxied_source
 from intake.email.settings import SmtpSettings
 
 COMMAND_TIMEOUT_S = 300.0
@@ -50,6 +53,18 @@ COMMAND_MAX = 100_000
 COMMAND_SIZE_MAX = 1024
 """Bytes of a command line: RFC 5321 §4.5.3.1.4 asks for 512, SIZE, SMTPUTF8 and long addresses want more."""
 
+LOGIN_LINE_MAX = 12_288
+"""Bytes of a line of a login (RFC 4954 §4)."""
+
+LOGIN_FAILURE_MAX = 3
+"""Failed logins after which a session ends."""
+
+LOGIN_DELAY_S = 1.0
+"""What a failed login waits for its answer, so that guessing is slow; only its own session waits."""
+
+TLS_HANDSHAKE_S = 30.0
+"""Longest handshake after STARTTLS."""
+
 ADDRESS_SIZE_MAX = 320
 """Characters of an envelope address: 64 for the local part, 255 for the domain, and the @."""
 
@@ -69,6 +84,8 @@ GOODBYE_CLOSING = "421 4.3.2 Service is closing, please try again later"
 GOODBYE_OLD = "421 4.4.2 Session is too old, please connect again"
 GOODBYE_SILENT = "421 4.4.2 Session timed out"
 GOODBYE_ERRORS = "421 4.7.0 Too many refused commands"
+GOODBYE_LOGINS = "421 4.7.0 Too many failed logins"
+GOODBYE_PROXY = "421 4.7.0 This address is no proxy of this server"
 
 _PATH = pattern(
     r"(?:FROM|TO):\s*"
@@ -93,9 +110,12 @@ class SmtpListener:
     """Listens for mail and hands each to `store`.
 
     `store` returns when the mail is committed and raises StoreAway when it cannot be now. `is_ours` tells whether an
-    envelope address is the desk's. Peers that `is_exempt` names are not held to a share of the sessions. `bind_port`
-    overrides the settings' port; 0 there takes a free one, and `port` tells which.
+    envelope address is the desk's. Peers that `is_exempt` names are not held to a share of the sessions. STARTTLS is
+    offered with `tls`. Doors of one node share a `budget`. `bind_port` overrides the settings' port; 0 there takes a
+    free one, and `port` tells which.
     """
+
+    transport = Transport.SMTP
 
     def __init__(
         self,
@@ -105,13 +125,17 @@ class SmtpListener:
         hostname: str,
         *,
         is_exempt: Callable[[str], bool] = is_loopback,
+        tls: ssl.SSLContext | None = None,
+        budget: BufferBudget | None = None,
         bind_port: int | None = None,
     ) -> None:
         self.settings = settings
+        self.accounts = Accounts(settings.accounts)
+        self.tls = tls
         self.is_ours = is_ours
         self.hostname = hostname
         self.counters = SmtpCounters()
-        self.budget = BufferBudget(settings.max_size)
+        self.budget = budget or BufferBudget(settings.max_size)
         self.limit = SessionLimit(settings.max_sessions, is_exempt)
         self.is_closing = False
         self.sessions: set[SmtpSession] = set()
@@ -126,17 +150,19 @@ class SmtpListener:
         host = self.settings.host
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                partial(SmtpSession, self), host, self.port, backlog=self.settings.max_sessions
-            )
+            self._server = await loop.create_server(self.session, host, self.port, backlog=self.settings.max_sessions)
         except OSError as error:
             reason = error.strerror or str(error)
             raise ListenerBusy(
-                f"smtp.port: cannot listen on {host} port {self.port} ({reason});"
-                " stop the program that holds it, or set another smtp.port"
+                f"{self.transport}.port: cannot listen on {host} port {self.port} ({reason});"
+                f" stop the program that holds it, or set another {self.transport}.port"
             ) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
-        log.info("listener_started", door="smtp", host=host, port=self.port)
+        log.info("listener_started", door=self.transport.value, host=host, port=self.port)
+
+    def session(self) -> "SmtpSession":
+        """Return what talks with one client."""
+        return SmtpSession(self)
 
     async def stop(self, drain_s: float) -> None:
         """Close the door, finish within drain_s what is under way, cut the rest: nobody was told 250 for that."""
@@ -150,7 +176,7 @@ class SmtpListener:
         for session in tuple(self.sessions):
             session.cut()
         await _settle({session.answering() for session in self.sessions}, CLOSE_GRACE_S)
-        log.info("listener_stopped", door="smtp", unfinished=len(self._storing))
+        log.info("listener_stopped", door=self.transport.value, unfinished=len(self._storing))
 
     async def take(self, delivery: Delivery, content: Content) -> str:
         """Store a mail and return the reply. The store goes on when the caller is cancelled: the mail was sent."""
@@ -196,7 +222,7 @@ class _CommandSizes(dict[str, int]):
     """aiosmtpd keeps one such dictionary for all sessions and grows it by what clients send; ours says one number."""
 
     def __missing__(self, command: str) -> int:
-        return COMMAND_SIZE_MAX
+        return LOGIN_LINE_MAX if command == "AUTH" else COMMAND_SIZE_MAX
 
 
 class SmtpSession(SMTP):
@@ -204,6 +230,10 @@ class SmtpSession(SMTP):
 
     line_length_limit = READ_AHEAD
     command_size_limit = COMMAND_SIZE_MAX
+    greeting = "EHLO"
+    ident = "ESMTP"
+    counts_repeats = False
+    """Whether a recipient that is given again is one more."""
 
     def __init__(self, listener: SmtpListener) -> None:
         self.command_size_limits = _CommandSizes()
@@ -212,15 +242,20 @@ class SmtpSession(SMTP):
             data_size_limit=listener.settings.max_size,
             enable_SMTPUTF8=True,
             hostname=listener.hostname,
-            ident="ESMTP",
+            ident=self.ident,
             timeout=COMMAND_TIMEOUT_S,
             command_call_limit=COMMAND_MAX,
             loop=asyncio.get_running_loop(),
         )
-        for verb in ("AUTH", "STARTTLS"):  # not offered
-            self._smtp_methods.pop(verb, None)
+        for verb, is_offered in (("AUTH", bool(listener.accounts)), ("STARTTLS", listener.tls is not None)):
+            if not is_offered:
+                self._smtp_methods.pop(verb)
         self._listener = listener
+        self._wire: asyncio.Transport | None = None
         self._peer: str | None = None
+        self._is_from_proxy = self._is_local = self._is_tls = self._in_handshake = False
+        self._account = ""
+        self._failed_logins = 0
         self._began_at = self._alive_at = self.loop.time()
         self._refusals = 0
         self._in_mail = False
@@ -236,12 +271,16 @@ class SmtpSession(SMTP):
         assert isinstance(transport, asyncio.Transport)
         peername = transport.get_extra_info("peername")
         peer = str(peername[0]) if peername else ""
-        if self._listener.is_closing or not self._listener.limit.enter(peer):
+        self._is_from_proxy = is_in(self._listener.settings.proxy, peer)
+        limit = self._listener.limit
+        if self._listener.is_closing or not limit.enter(peer, speaks_for_others=self._is_from_proxy):
             self._listener.refuse_session("too_many_sessions", peer)
             transport.write(GOODBYE_BUSY.encode() + b"\r\n")
             transport.close()
             return
+        self._wire = transport
         self._peer = peer
+        self._is_local = is_loopback(peer)
         self._listener.counters.sessions += 1
         self._listener.sessions.add(self)
         super().connection_made(transport)
@@ -266,11 +305,15 @@ class SmtpSession(SMTP):
 
     def cut(self) -> None:
         """End the connection now."""
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        if self._wire is not None:  # under TLS too: its transport may have given up its hold of the connection
+            self._wire.abort()
+        if self._in_handshake:
+            self.connection_lost(None)  # asyncio tells nobody while it shakes hands
 
     def _say_goodbye(self, reply: str) -> None:
-        if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
+        if self._in_handshake:
+            self.cut()
+        elif isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
             self.transport.write(reply.encode() + b"\r\n")
             self._close()
 
@@ -278,6 +321,27 @@ class SmtpSession(SMTP):
         assert self.transport is not None
         self.transport.close()
         super()._reset_timeout(CLOSE_GRACE_S)
+
+    async def _handle_client(self) -> None:
+        if not self._is_from_proxy or await self._learn_source():
+            await super()._handle_client()
+
+    async def _learn_source(self) -> bool:
+        """Take as the peer whom the proxy's header names; False when the session ends for it."""
+        assert self._peer is not None
+        try:
+            source = await proxied_source(self._reader, self._peer)
+        except ProxyHeaderUnfit as unfit:
+            self._listener.refuse_session(f"proxy_header_{unfit}", self._peer)
+            self.cut()
+            return False
+        if not self._listener.limit.pass_on(self._peer, source):
+            self._listener.refuse_session("too_many_sessions", source)
+            self._say_goodbye(GOODBYE_BUSY)
+            return False
+        self._peer = source
+        self._is_local = self._is_local and is_loopback(source)
+        return True
 
     # Time
 
@@ -312,7 +376,7 @@ class SmtpSession(SMTP):
             if self.transport is not None:
                 self._close()
             return GOODBYE_SILENT
-        log.error("session_failed", door="smtp", exc_info=error)
+        log.error("session_failed", door=self._listener.transport.value, exc_info=error)
         return TRY_LATER
 
     async def _answer(self, status: str) -> None:
@@ -329,14 +393,116 @@ class SmtpSession(SMTP):
 
     async def smtp_EHLO(self, hostname: str | None) -> None:  # noqa: N802
         if not hostname:
-            await self._answer("501 5.5.4 Syntax: EHLO hostname")
+            await self._answer(f"501 5.5.4 Syntax: {self.greeting} hostname")
             return
         self.envelope = self._create_envelope()
         assert self.session is not None
         self.session.extended_smtp = True
         self.session.host_name = hostname
-        offers = (self.hostname, f"SIZE {self._listener.settings.max_size}", "8BITMIME", "PIPELINING")
-        await self.push("".join(f"250-{offer}\r\n" for offer in offers) + "250 SMTPUTF8")
+        await self.push("".join(f"250-{offer}\r\n" for offer in self._offers()) + "250 SMTPUTF8")
+
+    def _offers(self) -> list[str]:
+        offers = [self.hostname, f"SIZE {self._listener.settings.max_size}", "8BITMIME", "PIPELINING"]
+        if self._listener.tls is not None and not self._is_tls:
+            offers.append("STARTTLS")
+        if self._may_log_in():
+            offers.append(f"AUTH {' '.join(MECHANISMS)}")
+        return offers
+
+    async def smtp_PROXY(self, arg: str | None) -> None:  # noqa: N802, ARG002 - whatever it claims
+        """Send away who is no proxy and claims to speak for another; 421, for an operator may have to be told first."""
+        self._listener.refuse_session("no_proxy", self._peer or "")
+        self._say_goodbye(GOODBYE_PROXY)
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802
+        assert self._listener.tls is not None
+        if arg:
+            await self._answer("501 5.5.4 Syntax: STARTTLS")
+            return
+        if self._is_tls:
+            await self._answer("503 5.5.1 TLS is on")
+            return
+        await self.push("220 2.0.0 Ready to start TLS")
+        self._reader._buffer.clear()  # type: ignore[attr-defined]  # commands sent in clear behind it (RFC 3207 §4.2)
+        self._in_handshake = True
+        try:
+            await self._writer.start_tls(self._listener.tls, ssl_handshake_timeout=TLS_HANDSHAKE_S)
+        except OSError as error:  # ssl.SSLError is one, and so is a handshake that lasts too long
+            self._listener.refuse_session("tls_failed", self._peer or "")
+            self.cut()
+            raise ConnectionResetError("no TLS came of STARTTLS") from error
+        finally:
+            self._in_handshake = False
+        self.transport = self._writer.transport
+        self._reader._transport = self.transport  # type: ignore[attr-defined]  # start_tls leaves it the old one
+        self._forget()
+        self._is_tls = True
+
+    def _forget(self) -> None:
+        """Know nothing of what was said before TLS (RFC 3207 §4.2)."""
+        self.session = self._create_session()
+        self.envelope = self._create_envelope()
+        self._account = ""
+
+    # A login
+
+    def _may_log_in(self) -> bool:
+        """Tell whether a password may be sent: over TLS, or without leaving this machine (RFC 4954 §4)."""
+        return bool(self._listener.accounts) and (self._is_tls or self._is_local)
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
+        mechanism, _, initial = (arg or "").partition(" ")
+        refusal = self._login_refusal(mechanism)
+        if refusal:
+            await self._answer(refusal)
+            return
+        try:
+            first = initial.strip().encode("utf-8", "surrogateescape")  # as it came
+            credentials = await hear_login(mechanism.upper(), first, self._ask)
+        except LoginMalformed:
+            await self._answer("501 5.5.2 The login cannot be read")
+            return
+        self._account = self._listener.accounts.login(credentials)
+        if self._account:
+            await self.push("235 2.7.0 Logged in")
+        else:
+            await self._refuse_login()
+
+    def _login_refusal(self, mechanism: str) -> str:
+        """Return the reply to a login that must not begin, "" for one that may."""
+        assert self.session is not None
+        assert self.envelope is not None
+        if not self.session.extended_smtp or not self.session.host_name:
+            return f"503 5.5.1 Send {self.greeting} first"
+        if self._account or self.envelope.mail_from is not None:
+            return "503 5.5.1 Not now"
+        if not self._may_log_in():
+            return "538 5.7.11 A login needs TLS"
+        return "" if mechanism.upper() in MECHANISMS else "504 5.5.4 This mechanism is not known"
+
+    async def _ask(self, challenge: str) -> bytes:
+        """Send a challenge and return the line that answers it. Raises LoginMalformed when it is too long."""
+        await self.push(f"334 {challenge}")
+        try:
+            line: bytes = await self._reader.readuntil()
+        except asyncio.LimitOverrunError:
+            self._listener.refuse_session("login_too_long", self._peer or "")
+            raise ConnectionResetError("a line that no login has") from None
+        self._reset_timeout()
+        if len(line) > LOGIN_LINE_MAX:
+            raise LoginMalformed
+        return line.rstrip(b"\r\n")
+
+    async def _refuse_login(self) -> None:
+        self._failed_logins += 1
+        log.warning("login_refused", peer=self._peer, failed=self._failed_logins)
+        await asyncio.sleep(LOGIN_DELAY_S)
+        await self._answer("535 5.7.8 Name or password is wrong")
+        if self._failed_logins >= LOGIN_FAILURE_MAX:
+            self._listener.refuse_session("too_many_logins", self._peer or "")
+            self._say_goodbye(GOODBYE_LOGINS)
+
+    # A mail
 
     async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802, ARG002 - no address is told from another
         await self.push("252 2.5.0 Cannot verify, send mail to find out")
@@ -359,14 +525,19 @@ class SmtpSession(SMTP):
             await self._answer("503 5.5.1 Give a recipient first")
             return
         self._in_mail = True
+        replies = self.replies_after_content(len(self.envelope.rcpt_tos))
         try:
             status = await self._receive(self.envelope)
         finally:
             self._in_mail = False
             self.envelope = self._create_envelope()
-        await self._answer(status)
+        await self._answer("\r\n".join([status] * replies))
         if self._listener.is_closing:
             self._say_goodbye(GOODBYE_CLOSING)
+
+    def replies_after_content(self, _recipients: int) -> int:
+        """Return how many replies follow the content: one for all."""
+        return 1
 
     async def _receive(self, envelope: Envelope) -> str:
         """Read a mail to its end and return the reply: it is stored, or to be sent later, or never."""
@@ -381,8 +552,14 @@ class SmtpSession(SMTP):
         if content.refusal is not None:
             self._listener.refuse(content.refusal.name.lower(), content.size, self._peer or "")
             return content.refusal.value
-        recipients = tuple(envelope.rcpt_tos)
-        delivery = Delivery(Transport.SMTP, envelope.mail_from or "", recipients, self._peer or "", raw)
+        delivery = Delivery(
+            self._listener.transport,
+            envelope.mail_from or "",
+            tuple(dict.fromkeys(envelope.rcpt_tos)),
+            self._peer or "",
+            raw,
+            authenticated_as=self._account,
+        )
         self._reset_timeout()
         return await self._listener.take(delivery, content)
 
@@ -407,7 +584,7 @@ class SmtpSession(SMTP):
         if self.loop.time() - self._began_at > SESSION_NEW_MAIL_S:
             return GOODBYE_OLD
         if not self.session.host_name:
-            return "503 5.5.1 Send EHLO first"
+            return f"503 5.5.1 Send {self.greeting} first"
         if self.envelope.mail_from is not None:
             return "503 5.5.1 The sender was given"
         found = _PATH.match(arg)
@@ -416,11 +593,26 @@ class SmtpSession(SMTP):
         address = found["bare"] or found["path"] or ""
         if not _is_usable(address):
             return "553 5.1.7 Malformed sender address"
-        problem = _parameter_problem(found["parameters"] or "", self._listener.settings.max_size)
+        if self._account and address.lower() != self._account.lower():
+            return "553 5.7.1 This login may send as its own address only"
+        problem = self._parameter_problem(found["parameters"] or "")
         if problem:
             return problem
         self.envelope.mail_from = address
         return "250 2.1.0 Sender ok"
+
+    def _parameter_problem(self, parameters: str) -> str:
+        """Return the reply that refuses the parameters of MAIL, "" when they are good (RFC 1870, 6152, 6531, 4954)."""
+        for parameter in parameters.upper().split():
+            name, _, value = parameter.partition("=")
+            if name == "SIZE" and value.isascii() and value.isdigit():
+                if int(value) > self._listener.settings.max_size:
+                    return "552 5.3.4 Message is larger than this server accepts"
+            elif name == "AUTH" and self._listener.accounts:
+                continue  # who wrote it first, told by somebody who need not be believed
+            elif not (name == "BODY" and value in ("7BIT", "8BITMIME")) and parameter != "SMTPUTF8":
+                return "555 5.5.4 Parameters are not known"
+        return ""
 
     def _judge_recipient(self, arg: str) -> str:
         """Return the reply to RCPT; a 250 has the recipient in the envelope, once."""
@@ -436,7 +628,7 @@ class SmtpSession(SMTP):
         address = found["bare"] or found["path"] or ""
         if not _is_usable(address) or not self._listener.is_ours(address):
             return "550 5.1.1 No such address here"
-        if address not in recipients:
+        if self.counts_repeats or address not in recipients:
             if len(recipients) >= self._listener.settings.max_recipients:
                 return "452 4.5.3 Too many recipients"
             recipients.append(address)
@@ -446,18 +638,6 @@ class SmtpSession(SMTP):
 def _is_usable(address: str) -> bool:
     """Tell whether an address can be kept: no control character, no byte that is not UTF-8, of bounded length."""
     return len(address) <= ADDRESS_SIZE_MAX and address.isprintable()
-
-
-def _parameter_problem(parameters: str, max_size: int) -> str:
-    """Return the reply that refuses the parameters of MAIL, "" when they are good (RFC 1870, 6152, 6531)."""
-    for parameter in parameters.upper().split():
-        name, _, value = parameter.partition("=")
-        if name == "SIZE" and value.isascii() and value.isdigit():
-            if int(value) > max_size:
-                return "552 5.3.4 Message is larger than this server accepts"
-        elif not (name == "BODY" and value in ("7BIT", "8BITMIME")) and parameter != "SMTPUTF8":
-            return "555 5.5.4 Parameters are not known"
-    return ""
 
 
 def _look_at(task: "asyncio.Task[Any]") -> None:

@@ -1,6 +1,7 @@
 """Helpers of the tests that talk SMTP: a listener on a free port and a client that speaks in raw bytes."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -99,12 +100,17 @@ def is_ours(address: str) -> bool:
 
 @asynccontextmanager
 async def open_door(
-    is_exempt: Callable[[str], bool] = is_loopback, bind_port: int = 0, **limits: Any
+    is_exempt: Callable[[str], bool] = is_loopback,
+    bind_port: int = 0,
+    *,
+    kind: type[SmtpListener] = SmtpListener,
+    tls: ssl.SSLContext | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Door]:
     """A listener with the given limits; at the end it is stopped and nothing of it may be left."""
     store = Store()
-    listener = SmtpListener(
-        SmtpSettings(**limits), is_ours, store, "mail.ejemplo.mx", is_exempt=is_exempt, bind_port=bind_port
+    listener = kind(
+        SmtpSettings(**limits), is_ours, store, "mail.ejemplo.mx", is_exempt=is_exempt, tls=tls, bind_port=bind_port
     )
     await listener.start()
     door = Door(listener, store)

@@ -325,12 +325,11 @@ def test_keys_whose_feature_is_not_there_are_named_once_when_they_are_set(tmp_pa
     mailbox = '[[imap]]\nhost = "h"\nusername = "{}"\npassword = "p"\n'
     own = written(
         tmp_path,
-        '[lmtp]\nport = 24\n[routing]\nresolution_hops = "confirm"\n[relay.fallback]\nhost = "127.0.0.2"\n'
-        + mailbox.format("a")
-        + mailbox.format("b"),
+        '[trust]\nspam_header = "X-Spam-Flag: YES"\n[routing]\nresolution_hops = "confirm"\n'
+        '[relay.fallback]\nhost = "127.0.0.2"\n' + mailbox.format("a") + mailbox.format("b"),
     )
     found = later_keys_set(load(own, {"VENTANILLA_DOCTOR__EVERY": "1h", "VENTANILLA_SMTP__PORT": "3025"}))
-    assert [one.key for one in found] == ["doctor.every", "imap", "lmtp.port"]
+    assert [one.key for one in found] == ["doctor.every", "imap", "trust.spam_header"]
     assert {one.comes_with for one in found} <= set(LATER)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import issue
 from tests.engines import free_port
 from tests.stories.house import KEY
 
@@ -89,3 +90,23 @@ def test_a_second_node_on_one_file_is_refused(tmp_path: Path) -> None:
         run = start(tmp_path)
     assert run.returncode == 1
     assert "another ventanilla runs on" in said(run)
+
+
+def test_a_certificate_that_serves_nobody_is_one_line_and_78(tmp_path: Path) -> None:
+    issue(tmp_path)
+    other = {
+        "VENTANILLA_SMTP__CERTIFICATE": str(tmp_path / "right.pem"),
+        "VENTANILLA_SMTP__KEY": str(tmp_path / "ca.key"),
+    }
+    run = start(tmp_path, **other)
+    assert run.returncode == 78
+    assert "smtp.key" in said(run)
+    assert "must be the key of smtp.certificate" in said(run)
+
+
+def test_a_taken_port_of_lmtp_is_named_with_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        run = start(tmp_path, VENTANILLA_LMTP__PORT=port)
+    assert run.returncode == 1
+    assert said(run).startswith(f"lmtp.port: cannot listen on 127.0.0.1 port {port}")
