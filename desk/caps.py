@@ -16,7 +16,7 @@ from desk.commit import Commit
 from desk.ledger.caps import Asked, Settled, settle
 from desk.ledger.load import Waiting
 from desk.ledger.save import Change, Written
-from desk.rules.caps import MERGING, Fate, Place, booked, hour_of, minute_of, places
+from desk.rules.caps import MERGING, Fate, Place, booked, places, spans_of
 from desk.rules.decision import HeldItem
 from desk.rules.settings import AnswersSettings
 
@@ -62,7 +62,7 @@ class Caps:
         if woken is not None:
             await self._commit.reserve()
             item = self._item(waiting, now)
-        next_hour = booked(waiting.owed, hour_of(now, self._zone).end)
+        next_hour = booked(waiting.owed, spans_of(now, self._zone).hour.end)
         asked = Asked(waiting, needed, next_hour, now, self._commit.node, woken, item)
         settled = await self._commit.run(settle(asked))
         _log(settled)
@@ -88,7 +88,7 @@ class Caps:
 
     def _forgotten(self, now: datetime) -> tuple[Written, ...]:
         """Return the row that forgets old windows: with the first answer of a minute."""
-        minute = minute_of(now).start
+        minute = spans_of(now, self._zone).minute.start
         if minute == self._swept:
             return ()
         self._swept = minute

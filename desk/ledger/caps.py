@@ -4,7 +4,8 @@ Promises: no two answers take one place, on any number of nodes; windows are loc
 for each other; what becomes of an answer over a cap is written in the transaction that found it so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,25 +52,29 @@ class Settled:
 
 
 def take_places(changes: Sequence[Change], won: list[bool]) -> Steps[list[bool]]:
-    """Return who still wins: those who get all the places they need, in order."""
-    wanted = {place.window for change in changes for place in change.places}
+    """Return who still wins: those who get all the places they need, in order.
+
+    All that is wanted is taken, which is nearly always right and one statement; what is not to be had is given back.
+    """
+    wanted = Counter(place.window for change, wins in zip(changes, won, strict=True) if wins for place in change.places)
     if not wanted:
         return won
-    counts = yield from _locked(wanted)
-    taken = dict(counts)
+    after = yield from _take(wanted)
+    taken = {window: after[window] - count for window, count in wanted.items()}
     for index, change in enumerate(changes):
         if won[index] and change.places:
             won[index] = full(change.places, taken) is None
             if won[index]:
                 _count(taken, change.places)
-    yield from _write_counts(counts, taken)
+    yield from _write_counts(after, taken)
     return won
 
 
 def settle(asked: Asked) -> Steps[Settled]:
     """Decide an answer that did not get its places at once, or whose time has come, and write what becomes of it."""
     owed = asked.owed
-    counts = yield from _locked({asked.next_hour, *(place.window for place in asked.needed)})
+    windows = {asked.next_hour, *(place.window for place in asked.needed)}
+    counts = yield from _take(dict.fromkeys(windows, 0))
     if not (yield from _is_due(asked)):
         return Settled(Fate.GONE, owed)
     if counts[asked.needed[0].window]:
@@ -92,14 +97,13 @@ def settle(asked: Asked) -> Steps[Settled]:
     return Settled(fate, owed, missing, len(others))
 
 
-def _locked(windows: Iterable[Window]) -> Steps[dict[Window, int]]:
-    """Load how many places are taken, locking the windows in order; one that is not there yet is made."""
-    ordered = sorted(windows)
+def _take(wanted: Mapping[Window, int]) -> Steps[dict[Window, int]]:
+    """Take places and load how many are taken now, the windows locked in order; one that is not there yet is made."""
     rows = yield Run(
-        f"INSERT INTO caps (scope, subject, window_start, count) VALUES {', '.join(['(?, ?, ?, 0)'] * len(ordered))} "
-        "ON CONFLICT (scope, subject, window_start) DO UPDATE SET count = caps.count "
+        f"INSERT INTO caps (scope, subject, window_start, count) VALUES {', '.join(['(?, ?, ?, ?)'] * len(wanted))} "
+        "ON CONFLICT (scope, subject, window_start) DO UPDATE SET count = caps.count + excluded.count "
         "RETURNING scope, subject, window_start, count",
-        [value for window in ordered for value in window],
+        [value for window in sorted(wanted) for value in (*window, wanted[window])],
     )
     return {(row[0], row[1], _start(row[2])): row[3] for row in rows}
 
@@ -117,7 +121,8 @@ def _count(taken: dict[Window, int], needed: Iterable[Place]) -> None:
 
 def _write_counts(before: dict[Window, int], after: dict[Window, int]) -> Steps[None]:
     changed = [(after[window], *window) for window in before if after[window] != before[window]]
-    yield Many("UPDATE caps SET count = ? WHERE scope = ? AND subject = ? AND window_start = ?", changed)
+    if changed:
+        yield Many("UPDATE caps SET count = ? WHERE scope = ? AND subject = ? AND window_start = ?", changed)
 
 
 def _is_due(asked: Asked) -> Steps[bool]:

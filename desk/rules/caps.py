@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from desk.rules.mail import told
 
 MERGED_MAX = 500
 """Acknowledgements that go out in one mail; what is over them goes at the end of the next hour."""
+SPANS_CACHED = 16
 TOGETHER = "acknowledgements"
 """The template of a mail that stands for several acknowledgements."""
 TOGETHER_FACTS = ("number", "severity", "at", "first_attention", "resolution", "pin", "status_url")
@@ -68,23 +70,30 @@ class Span:
     end: datetime
 
 
-def hour_of(now: datetime, zone: ZoneInfo) -> Span:
-    """Return the desk's hour: not every zone is whole hours away from UTC."""
-    local = now.astimezone(zone)
-    start = now - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    return Span(start, start + timedelta(hours=1))
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """The spans of the clock that an instant lies in, on the desk's wall."""
+
+    hour: Span
+    day: Span
+    minute: Span
 
 
-def day_of(now: datetime, zone: ZoneInfo) -> Span:
-    """Return the desk's day."""
-    day = now.astimezone(zone).date()
-    midnights = (datetime.combine(one, time(), zone).astimezone(UTC) for one in (day, day + timedelta(days=1)))
-    return Span(*midnights)
+def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
+    """Return the desk's hour and day: not every zone is whole hours away from UTC."""
+    return _spans(now.replace(second=0, microsecond=0), zone)
 
 
-def minute_of(now: datetime) -> Span:
-    start = now.replace(second=0, microsecond=0)
-    return Span(start, start + timedelta(minutes=1))
+@lru_cache(SPANS_CACHED)
+def _spans(minute: datetime, zone: ZoneInfo) -> Spans:
+    local = minute.astimezone(zone)
+    hour = minute - timedelta(minutes=local.minute)
+    midnights = (datetime.combine(local.date() + timedelta(days=n), time(), zone).astimezone(UTC) for n in (0, 1))
+    return Spans(
+        hour=Span(hour, hour + timedelta(hours=1)),
+        day=Span(*midnights),
+        minute=Span(minute, minute + timedelta(minutes=1)),
+    )
 
 
 def places(owed: Owed, limits: Limits, zone: ZoneInfo, now: datetime, woken: datetime | None) -> tuple[Place, ...]:
@@ -102,7 +111,8 @@ def _own(owed: Owed) -> Place:
 
 
 def _needed(owed: Owed, limits: Limits, zone: ZoneInfo, now: datetime, woken: datetime | None) -> Iterator[Place]:
-    hour = hour_of(now, zone)
+    spans = spans_of(now, zone)
+    hour, day, minute = spans.hour, spans.day, spans.minute
     is_booked = woken is not None and woken >= hour.start
     merges = owed.kind is OwedKind.ACKNOWLEDGEMENT
     for cap in CAPPED.get(owed.kind, ()):
@@ -114,14 +124,12 @@ def _needed(owed: Owed, limits: Limits, zone: ZoneInfo, now: datetime, woken: da
                 if not is_booked:
                     yield Place(booked(owed, hour.start), limit, hour.end, cap)
             case Cap.PER_ADDRESS_PER_DAY:
-                day = day_of(now, zone)
                 more = 0 if woken is None else 1
                 yield Place(("day", owed.to.lower(), day.start), limit + more, hour.end if merges else day.end, cap)
             case Cap.PER_INCIDENT_PER_DAY:
                 if woken is None:
-                    yield Place(("incident", str(owed.incident), day_of(now, zone).start), limit, hour.end, cap)
+                    yield Place(("incident", str(owed.incident), day.start), limit, hour.end, cap)
             case Cap.PER_MINUTE:
-                minute = minute_of(now)
                 yield Place(("all", "", minute.start), limit, minute.end, cap)
 
 

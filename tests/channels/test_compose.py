@@ -27,7 +27,9 @@ DESK = MailIdentity("soporte@ejemplo.mx", "Mesa de Servicio")
 DUE = datetime(2026, 11, 24, 16, 20, 0, 123456, tzinfo=UTC)
 AUDIENCES = {OwedKind.ACKNOWLEDGEMENT: Audience.USER}
 REPLY_TO = "soporte+100425.up1" + "a" * 26 + "@ejemplo.mx"
-EVERY = [(OwedKind(mail), name, code) for mail, named in SAMPLES.items() for name in named for code in ("es", "en")]
+KINDS = [kind for kind in OwedKind if kind in SAMPLES]
+"""Kinds whose template has their name; others are written by the one that their facts name."""
+EVERY = [(kind, name, code) for kind in KINDS for name in SAMPLES[kind] for code in ("es", "en")]
 HEADERS = {
     "From", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language", "MIME-Version", "Date", "To", "Subject",
     "Message-ID", "In-Reply-To", "References", "Reply-To", "Content-Type",
@@ -295,3 +297,12 @@ def test_a_body_cannot_hold_its_own_boundary() -> None:
 def test_a_broken_header_is_a_programmers_mistake() -> None:
     with pytest.raises(AssertionError, match="CR, LF or NUL"):
         id_header("X\r\nBcc", ["<a@b>"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "template"), [(OwedKind.ACKNOWLEDGEMENT, "acknowledgements"), (OwedKind.ALERT, "flood")]
+)
+def test_a_mail_is_written_by_the_template_that_its_facts_name(kind: OwedKind, template: str) -> None:
+    for facts in SAMPLES[template].values():
+        composed = compose(replace(owed(), kind=kind, facts={**facts, "template": template}), DESK, WORDING)
+        assert composed.text == WORDING.render(template, "es", facts).text
