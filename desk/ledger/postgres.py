@@ -164,6 +164,9 @@ class PostgresStore:
     async def cut_log(self) -> None:
         """Nothing: the server recycles its log, and no dump reads it."""
 
+    async def rewrite(self) -> None:
+        """Nothing: its own vacuum takes what was erased."""
+
     async def close(self) -> None:
         """Close all connections."""
         if self._listening is not None:

@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from desk.base.message import Arrival
+from desk.ledger import forget
 from desk.ledger.statements import utc
 from desk.rules.caps import Place
 from desk.rules.decision import (
     CameBack,
     Decision,
     Event,
+    ForgottenPerson,
+    ForgottenWords,
     HeldItem,
     NewPerson,
     Owed,
@@ -101,6 +104,7 @@ STATEMENTS: dict[str, str] = {
     "ON CONFLICT (key) DO UPDATE SET email = excluded.email, name = excluded.name, queue = excluded.queue, "
     "role = excluded.role, position = excluded.position, left_at = NULL",
     "consultant_left": "UPDATE consultants SET left_at = ? WHERE key = ? AND left_at IS NULL",
+    **forget.STATEMENTS,
 }
 """Every statement that writes, in the order in which a batch writes: parents before children, ends "
     "before beginnings."""
@@ -277,6 +281,10 @@ def _row(row: Row) -> Iterator[Written]:
             yield from _came_back(row)
         case Superseded():
             yield "owed_superseded", (row.owed,)
+        case ForgottenWords():
+            yield from forget.words(row)
+        case ForgottenPerson():
+            yield from forget.person(row)
         case SameMail():
             return  # its arrival's end says it all
         case _:

@@ -169,6 +169,11 @@ class SqliteStore:
         if not await self._checking.submit(partial(checkpoint, self.path, "TRUNCATE")):
             raise StoreAway(f"{self.path}: its log is in use")
 
+    async def rewrite(self) -> None:
+        """Write the file anew: a page that was split or merged may remember what was erased. Raises StoreAway."""
+        await self._writing.submit(self._vacuum)
+        await self.cut_log()
+
     async def close(self) -> None:
         """Close the file after what was begun has ended."""
         if self._checkpoint is not None:
@@ -210,6 +215,12 @@ class SqliteStore:
             self._roll_back()
             raise
         return result
+
+    def _vacuum(self) -> None:
+        try:
+            self._writer.execute("VACUUM")
+        except sqlite3.DatabaseError as error:
+            raise StoreAway(f"{self.path}: {error}") from error
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:

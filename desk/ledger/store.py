@@ -35,6 +35,10 @@ class Store(Protocol):
         """Leave nothing in a log that was erased since; PostgreSQL's is not ours to cut. Raises StoreAway."""
         ...
 
+    async def rewrite(self) -> None:
+        """Leave no page of a file that remembers what was erased; a dump of PostgreSQL has none. Raises StoreAway."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -148,7 +148,26 @@ class Superseded:
     owed: int
 
 
-Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack | Superseded
+@dataclass(frozen=True, slots=True)
+class ForgottenWords:
+    """An incident loses the words of a person: all there are where it is their own (`is_own`), else theirs."""
+
+    incident: int
+    addresses: tuple[str, ...]
+    at: datetime
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenPerson:
+    """A person loses name and addresses, and what is kept of them outside any incident."""
+
+    people: tuple[int, ...]
+    addresses: tuple[str, ...]
+    at: datetime
+
+
+Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack | Superseded | ForgottenWords | ForgottenPerson
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,9 @@ async def everything(reader: Reader, look: Look, since: datetime | None = None) 
     async for one in incidents(reader, look, Chosen(since=since)):
         yield one
     async for row in _by_batches(reader, _held(since)):
-        yield {"held": _held_object(row, look)}
+        yield {"held": held_object(row, look)}
     async for row in _by_batches(reader, _loose(since)):
-        yield {"outgoing": _outgoing(row, look)}
+        yield {"outgoing": outgoing(row, look)}
 
 
 async def incidents(reader: Reader, look: Look, chosen: Chosen = ALL) -> AsyncIterator[Object]:
@@ -223,7 +223,7 @@ def _object(
         "messages": [_message(one, attached.get(one["id"], ()), look) for one in parts["messages"]],
         "calls": [_call(one, look) for one in parts["calls"]],
         "events": [_event(one, look) for one in parts["events"]],
-        "outgoing": [_outgoing(one, look) for one in parts["outgoing"]],
+        "outgoing": [outgoing(one, look) for one in parts["outgoing"]],
     }
 
 
@@ -323,7 +323,8 @@ def _event(row: Row, look: Look) -> Object:
 _OUTGOING = ("kind", "address", "status", "attempts", "message_id", "in_reply_to", "due_at", "sent_at")
 
 
-def _outgoing(row: Row, look: Look) -> Object:
+def outgoing(row: Row, look: Look) -> Object:
+    """Return an owed row as the contract writes it."""
     return {
         "kind": row["kind"],
         "to": row["address"],
@@ -342,7 +343,8 @@ def _held(since: datetime | None) -> QuerySet[HeldRow]:
     return query if since is None else query.filter(at__gte=since.astimezone(UTC))
 
 
-def _held_object(row: Row, look: Look) -> Object:
+def held_object(row: Row, look: Look) -> Object:
+    """Return a held item as the contract writes it."""
     return {
         "id": row["id"],
         "at": look.at(row["at"]),

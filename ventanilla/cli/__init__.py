@@ -41,7 +41,6 @@ LATER = frozenset(
         "reparse",
         "rehearse",
         "oauth",
-        "erase",
         "learn",
     )
 )
