@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from responders.mail import sender as module
 from responders.mail import session
 from responders.mail.sender import CONNECTION_MAX, Sender
 from responders.mail.settings import RelaySettings
+from tests.certificates import issue
 from tests.channels.fake_relay import CONTENT, FakeRelay, fake_relay
 
 pytestmark = pytest.mark.anyio
@@ -268,18 +268,7 @@ async def test_login_is_said_and_a_wrong_password_costs_no_attempt() -> None:
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A throwaway authority (ca.pem), a certificate of it for 127.0.0.1 and one for another name."""
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    openssl(*new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA", "-addext", "keyUsage=critical,keyCertSign")
-    for name, alternative in (("right", "IP:127.0.0.1"), ("wrong", "DNS:otro.example")):
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", f"subjectAltName={alternative}")
-        leaf = ("-addext", "basicConstraints=critical,CA:FALSE")
-        openssl(*new, *signed, *leaf, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}")
-    return folder
+    return issue(tmp_path_factory.mktemp("certificates"))
 
 
 def server_context(folder: Path, name: str) -> ssl.SSLContext:

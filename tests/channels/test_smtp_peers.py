@@ -1,7 +1,6 @@
 """Who a client is to the listener: its address, whom a proxy names, and what one peer may hold."""
 
 import asyncio
-from collections.abc import Callable
 from ipaddress import ip_network
 
 import pytest
@@ -12,7 +11,7 @@ from intake.email import proxied
 from intake.email.limits import SessionLimit, exempt_by
 from intake.email.login import Accounts, Credentials, LoginMalformed, hear_login
 from intake.email.settings import SmtpAccountSettings
-from tests.channels.smtp_doors import PATIENCE_S, Client, Door, open_door
+from tests.channels.smtp_doors import open_door
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 SOURCE = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 25\r\n"
@@ -36,8 +35,9 @@ BINARY_WITH_MORE = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x13\xc0\0\x02\x0a\xc6\x33\x6
         (BINARY_IPV6, "2001:db8::7"),
         (BINARY_WITH_MORE, "192.0.2.10"),
         (BINARY.replace(b"\x21\x11", b"\x20\x00"), "127.0.0.1"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8" + b"/run/x".ljust(108, b"\0") * 2, "127.0.0.1"),
     ],
-    ids=["1", "1-ipv6", "1-unknown", "1-unknown-with-addresses", "2", "2-ipv6", "2-with-more", "2-local"],
+    ids=["1", "1-ipv6", "1-unknown", "1-unknown-with-addresses", "2", "2-ipv6", "2-with-more", "2-local", "2-unix"],
 )
 async def test_the_peer_of_a_mail_is_whom_the_proxy_names(header: bytes, peer: str) -> None:
     async with open_door(proxy=LOOPBACK) as door:
@@ -70,8 +70,8 @@ async def test_a_bad_header_ends_the_connection_without_a_word(header: bytes) ->
     async with open_door(proxy=LOOPBACK) as door:
         client = await door.knock()
         await client.send(header + b"EHLO cliente.example\r\n")
-        assert await _rest_of(client) == b""
-        await _until_gone(door)
+        assert await client.hear_rest() == b""
+        await door.until_sessions(0)
         assert door.listener.counters.refused["proxy_header_malformed"] == 1
 
 
@@ -84,8 +84,8 @@ async def test_a_header_that_does_not_come_ends_the_connection(
         silent, leaving = await door.knock(), await door.knock()
         leaving.writer.write(b"PRO")
         leaving.writer.write_eof()
-        assert await _rest_of(silent) == b""
-        await _until_gone(door)
+        assert await silent.hear_rest() == b""
+        await door.until_sessions(0)
         assert door.listener.counters.refused == {"proxy_header_late": 1, "proxy_header_cut": 1}
     said = capsys.readouterr().out
     assert "session_refused" in said
@@ -102,7 +102,7 @@ async def test_whom_a_proxy_names_holds_at_most_a_quarter_and_the_proxy_itself_m
             words.append((await client.hear())[:3])
         assert words == ["220", "220", "421", "220", "220", "421"]
         await door.clients[0].say("QUIT")
-        await _until(lambda: len(door.listener.sessions) == 3)
+        await door.until_sessions(3)
         again = await door.knock()
         await again.send(SOURCE)
         assert (await again.hear()).startswith("220 ")
@@ -171,21 +171,3 @@ def test_an_account_is_named_for_its_own_password_only_and_shows_it_nowhere() ->
         assert accounts.login(wrong) == "", wrong
     assert "contrase" not in repr(Credentials("ana@cliente.example", right))
     assert not Accounts(())
-
-
-async def _rest_of(client: Client) -> bytes:
-    """Return what is said until the end; a cut with bytes unread makes TCP reset."""
-    try:
-        return await client.hear_all()
-    except ConnectionError:
-        return b""
-
-
-async def _until_gone(door: Door) -> None:
-    await _until(lambda: not door.listener.sessions)
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from desk.base.errors import SettingsInvalid
 from intake.email import smtp
 from intake.email.settings import SmtpAccountSettings
 from tests.certificates import issue
-from tests.channels.smtp_doors import PATIENCE_S, Client, Door, open_door
+from tests.channels.smtp_doors import PATIENCE_S, Client, open_door
 
 ANA = SmtpAccountSettings(username="ana@cliente.example", password="contraseña")
 
@@ -118,25 +118,11 @@ async def test_a_client_that_makes_no_tls_of_it_is_cut_and_others_go_on(
             assert (await client.say("STARTTLS")).startswith("220 ")
         await noisy.send(b"MAIL FROM:<evil@evil.example>\r\n")
         for client in (noisy, silent):
-            assert b"250" not in await rest_of(client)
-        await _until_gone(door)
+            assert b"250" not in await client.hear_rest()
+        await door.until_sessions(0)
         assert door.listener.counters.refused["tls_failed"] >= 1
         other = await door.knock()
         assert "STARTTLS" in await other.greet()
-
-
-async def rest_of(client: Client) -> bytes:
-    """Return what is said until the end; a cut with bytes unread makes TCP reset."""
-    try:
-        return await client.hear_all()
-    except ConnectionError:
-        return b""
-
-
-async def _until_gone(door: Door) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while door.listener.sessions:
-            await asyncio.sleep(0)
 
 
 @pytest.mark.anyio
@@ -153,7 +139,7 @@ async def test_an_older_tls_than_1_2_is_refused(tls: ssl.SSLContext, certificate
         await client.say("STARTTLS")
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await protect(client, old)
-        await _until_gone(door)
+        await door.until_sessions(0)
 
 
 @pytest.mark.anyio
@@ -183,7 +169,7 @@ async def test_stopping_amid_a_handshake_ends_it(tls: ssl.SSLContext) -> None:
         assert (await client.say("STARTTLS")).startswith("220 ")
         await asyncio.wait_for(door.listener.stop(drain_s=0.5), PATIENCE_S)
         assert not door.listener.sessions
-        assert await rest_of(client) == b""
+        assert await client.hear_rest() == b""
 
 
 @pytest.mark.anyio
@@ -193,7 +179,7 @@ async def test_a_client_that_leaves_amid_a_handshake_holds_no_session(tls: ssl.S
         await client.greet()
         assert (await client.say("STARTTLS")).startswith("220 ")
         await client.close()
-        await _until_gone(door)
+        await door.until_sessions(0)
 
 
 def corrupt(certificates: Path, tmp_path: Path) -> dict[str, tuple[Path, Path, str]]:
@@ -241,7 +227,7 @@ async def test_a_wrong_password_is_answered_later_and_nobody_else_waits(
         await other.envelope()
         assert (await other.say(".")).startswith("250 ")
         await asyncio.wait_for(door.listener.stop(drain_s=0.05), PATIENCE_S)
-        assert b"235" not in await rest_of(guesser)
+        assert b"535" not in await guesser.hear_rest()
         (delivery,) = door.store.kept
     assert delivery.authenticated_as == "ana@cliente.example"
     seen = caplog.text + capsys.readouterr().out
@@ -260,5 +246,5 @@ async def test_a_line_that_no_login_has_ends_the_session() -> None:
         await client.say("AUTH LOGIN")
         with suppress(ConnectionError):
             await client.send(b"A" * 200_000)
-        assert b"235" not in await rest_of(client)
-        await _until_gone(door)
+        assert b"235" not in await client.hear_rest()
+        await door.until_sessions(0)
