@@ -31,6 +31,8 @@ from desk.caps import Caps
 from desk.claims import Claims
 from desk.commit import Commit
 from desk.due import Due
+from desk.ledger.copies import take_up_copy
+from desk.ledger.settings import DatabaseSettings
 from desk.ledger.store import alone_on, migrate, open_store
 from desk.rules.addresses import AddressMode, Signer
 from desk.rules.calendar import Calendar
@@ -118,15 +120,14 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
     wording = checked_wording(settings)
     hostname = socket.getfqdn()
     database = settings.database
-    applied = await migrate(database.url, clock.now(), pooled=database.pooled)
-    if applied:
-        log.info("migrated", migrations=applied)
+    await _bring_to_date(database, clock)
     async with AsyncExitStack() as closing:
         closing.enter_context(alone_on(database.url))
         store = await open_store(database.url, pooled=database.pooled, listen_url=database.listen_url)
         closing.push_async_callback(store.close)
         commit = Commit(store, clock, node=secrets.token_hex(8))
         closing.push_async_callback(commit.drain)
+        await _take_up_copy(commit)
         consultants = await enrol(roster_of(settings), commit)
         book = RosterBook(consultants, store, clock)
         commit.on_committed(book.note)
@@ -204,6 +205,18 @@ async def _relays(settings: Settings, hostname: str) -> AsyncIterator[Relays]:
         yield relays
     finally:
         await relays.close()
+
+
+async def _bring_to_date(database: DatabaseSettings, clock: Clock) -> None:
+    applied = await migrate(database.url, clock.now(), pooled=database.pooled)
+    if applied:
+        log.info("migrated", migrations=applied)
+
+
+async def _take_up_copy(commit: Commit) -> None:
+    taken_up = await commit.run(take_up_copy(commit.clock.now()))
+    if taken_up is not None:
+        log.warning("copy_taken_up", made_at=taken_up.made_at.isoformat(), held=taken_up.held)
 
 
 async def _until_idle(ingest: Ingest, outbox: Outbox) -> None:

@@ -26,6 +26,10 @@ class MailNotTaken(VentanillaError):
     """A mail on standard input is none that can be taken: empty, too big, not for the desk; the text says which."""
 
 
+class BackupImpossible(VentanillaError):
+    """No copy can be made as asked: a file is there already, or a program is missing; the text says which."""
+
+
 class AlreadyRunning(VentanillaError):
     """Another node has the SQLite file; the text names it and what to do."""
 

@@ -198,6 +198,7 @@ class HeldReason(StrEnum):
     GIVEN_UP = "given_up"
     REFUSED = "refused"
     OVER_CAP = "over_cap"
+    RESTORED = "restored"
 
 
 class Purpose(StrEnum):

@@ -35,7 +35,6 @@ LATER = frozenset(
         "phone",
         "doctor",
         "held",
-        "backup",
         "report",
         "announce",
         "reparse",
