@@ -123,6 +123,9 @@ class MemoryStore:
     async def others_wrote(self) -> None:
         await self._database.bell()
 
+    async def cut_log(self) -> None:
+        """There is no log."""
+
     async def close(self) -> None:
         """Nothing is held."""
 
