@@ -126,6 +126,9 @@ class MemoryStore:
     async def cut_log(self) -> None:
         """There is no log."""
 
+    async def rewrite(self) -> None:
+        """There is no file."""
+
     async def close(self) -> None:
         """Nothing is held."""
 
