@@ -119,6 +119,25 @@ async def test_a_mail_through_a_proxy_is_answered_and_known_by_its_source(engine
         assert await one.rows("SELECT peer FROM arrivals") == [(NETWORK,)]
 
 
+async def test_a_trusted_relay_holds_more_sessions_than_a_stranger_may(engine_url: str) -> None:
+    async def heard(port: int, source: str) -> tuple[Client, str]:
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        await client.send(f"PROXY TCP4 {source} 198.51.100.1 40000 25\r\n".encode())
+        return client, (await client.hear())[:3]
+
+    more = {
+        "VENTANILLA_SMTP__PROXY": "127.0.0.0/8",
+        "VENTANILLA_SMTP__MAX_SESSIONS": "8",
+        "VENTANILLA_TRUST__RELAYS": f"{NETWORK}/32",
+    }
+    async with house(engine_url, more=more) as one:
+        clients = [await heard(one.port, source) for source in [NETWORK] * 4 + ["203.0.113.9"] * 3]
+        assert [word for _, word in clients] == ["220"] * 4 + ["220", "220", "421"]
+        assert await metric(one, 'ventanilla_mails_refused_total{reason="too_many_sessions"}') == "1.0"
+        for client, _ in clients:
+            await client.close()
+
+
 class _ThroughProxy(smtplib.SMTP):
     """A client whose connection begins as a proxy begins it."""
 
