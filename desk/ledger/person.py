@@ -13,7 +13,8 @@ PHONE_CHARACTERS = "+0123456789"
 @dataclass(frozen=True, slots=True)
 class Holding:
     """What is held of a person: incidents of their own and which of these are open, incidents they took part in, stored
-    mails, held items, and mails of theirs that have no act yet."""
+    mails, held items, and mails of theirs that have no act yet. `named` are messages of other incidents that name an
+    address of theirs."""
 
     subject: Subject
     names: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Holding:
     held: tuple[int, ...] = ()
     loose: tuple[int, ...] = ()
     waiting: int = 0
+    named: int = 0
     is_consultant: bool = False
 
     @property
@@ -63,6 +65,7 @@ def holding(contact: str) -> Steps[Holding]:
     waiting = yield Run(
         f"SELECT count(*) FROM arrivals WHERE done_at IS NULL AND lower(envelope_from) IN ({those})", addresses
     )
+    named = yield from _named(addresses, is_own)
     roster = yield Run(f"SELECT count(*) FROM consultants WHERE lower(email) IN ({those})", addresses)
     return Holding(
         subject=Subject(people, addresses),
@@ -74,6 +77,7 @@ def holding(contact: str) -> Steps[Holding]:
         held=held,
         loose=loose,
         waiting=waiting[0][0],
+        named=named,
         is_consultant=bool(roster[0][0]),
     )
 
@@ -104,6 +108,19 @@ def _arrivals(addresses: Sequence[str]) -> Steps[tuple[int, ...]]:
             (*addresses, *addresses, *addresses),
         )
     )
+
+
+def _named(addresses: Sequence[str], own: set[int]) -> Steps[int]:
+    """Count the messages, in incidents that are not the person's, that name an address and are not from it."""
+    count = 0
+    for address in addresses:
+        rows = yield Run(
+            "SELECT incident_id, count(*) FROM messages WHERE (lower(recipients) LIKE ? OR lower(text) LIKE ?) "
+            "AND lower(sender) <> ? GROUP BY incident_id",
+            (f"%{address}%", f"%{address}%", address),
+        )
+        count += sum(row[1] for row in rows if row[0] not in own)
+    return count
 
 
 def _ids(sql: str, parameters: Sequence[object]) -> Steps[tuple[int, ...]]:

@@ -197,6 +197,27 @@ async def test_a_mail_without_its_act_is_named_and_the_erasure_is_to_be_repeated
     assert "do it again" in ended.err
 
 
+async def test_what_names_them_in_an_incident_of_another_person_is_said_to_stay(
+    engine_url: str, command: Command
+) -> None:
+    async with house(engine_url) as one:
+        await one.take(written(sender=DIANA, message_id="<d2@cliente.mx>", Cc=EVA), sender=DIANA)
+    ended = await asyncio.to_thread(command, "erase", EVA, "--yes")
+    assert ended.code == GOOD
+    assert "1 messages in incidents of other people name them and stay" in ended.out
+
+
+async def test_an_erasure_can_be_repeated(engine_url: str, command: Command) -> None:
+    await lived(engine_url)
+    assert (await asyncio.to_thread(command, "erase", EVA, "--yes")).code == GOOD
+    again = await asyncio.to_thread(command, "erase", EVA, "--yes")
+    assert again == Ended(
+        GOOD,
+        f"{EVA}: 0 incidents of theirs, 0 they took part in, 0 stored mails, 0 held items\nErased.\n",
+        "",
+    )
+
+
 async def test_a_consultant_is_not_forgotten(engine_url: str, command: Command) -> None:
     await lived(engine_url)
     ended = await asyncio.to_thread(command, "erase", FIRST_CONSULTANT, "--yes")

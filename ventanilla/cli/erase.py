@@ -63,12 +63,13 @@ async def _erase(settings: "Settings", contact: str, *, is_sure: bool) -> int:
         try:
             await forget(Commit(store, WallClock(), node=""), held)
             await store.rewrite()
+            left = await store.read(holding(contact))
         finally:
             await store.close()
     print("Erased.")
-    if held.waiting:
-        print("ventanilla erase: do it again once the mails that wait have had their act", file=sys.stderr)
-    return TRY_LATER if held.waiting else GOOD
+    if not left.is_empty:  # a mail of theirs has no act yet, or came in meanwhile
+        print("ventanilla erase: do it again: mail of this person is still on its way", file=sys.stderr)
+    return GOOD if left.is_empty else TRY_LATER
 
 
 def _said(held: "Holding") -> list[str]:
@@ -82,4 +83,6 @@ def _said(held: "Holding") -> list[str]:
     lines += [f"{number_of(one)} is open: {OPEN_LOSES}" for one in held.open]
     if held.waiting:
         lines.append(f"{held.waiting} mails of theirs wait for their act and stay")
+    if held.named:
+        lines.append(f"{held.named} messages in incidents of other people name them and stay")
     return lines

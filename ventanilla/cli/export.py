@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def add(commands: "Commands") -> None:
     """Declare the command."""
     command = commands.add_parser("export", help="print everything as JSON lines")
-    command.add_argument("--since", metavar="TIME", help="only what was opened or had anything happen to it since then")
-    command.add_argument(
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--since", metavar="TIME", help="only what was opened or had anything happen to it since then")
+    what.add_argument(
         "--person", nargs=2, metavar=("ADDRESS|PHONE", "DIR"), help="all that is held of one person, into a new folder"
     )
 
