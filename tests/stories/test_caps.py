@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from desk.base.because import Part
+from desk.ledger import reading
 from desk.ledger.statements import Run, Steps
 from desk.rules.numbers import number_of
+from desk.views.export import Look, everything
 from tests.ledger.desks import SetClock
 from tests.relay import Taken
+from tests.stories.asking_why import explained
 from tests.stories.house import ANA, House, house, number_in, reply_address, reply_to, written
 
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+MEXICO = ZoneInfo("America/Mexico_City")
 NOON = datetime(2026, 11, 24, 18, 0, 30, tzinfo=UTC)
 """12:00:30 in Mexico City: the hour begins, and so does none of its tests on its last minute."""
 MANAGER = "gerente@ejemplo.mx"
@@ -98,6 +104,30 @@ async def test_over_the_cap_of_a_day_one_mail_tells_all_and_then_a_person_decide
         one.clock.advance(timedelta(days=1))
         await open_many(one, 1, first=7)
         assert (await acknowledged(one))[-1] == "sent", "another day"
+
+
+async def test_why_and_the_export_say_that_an_answer_waits_went_with_another_or_is_held(engine_url: str) -> None:
+    limits = caps(per_address_per_hour=1, per_address_per_day=1)
+    async with house(engine_url, more=limits) as one:
+        opened = await open_many(one, 3)
+        waits = await said_of(one, engine_url, opened[2])
+        assert "esa dirección ya recibió el máximo de respuestas de una hora" in waits
+        assert "a las 13:00" in waits
+        await next_hour(one)
+        (merged,) = await one.rows("SELECT incident_id FROM owed WHERE status = 'merged'")
+        assert "lo que decía fue en otro correo" in await said_of(one, engine_url, merged[0])
+        opened = await open_many(one, 1, first=4)
+        await next_hour(one)
+        assert "espera a que alguien decida" in await said_of(one, engine_url, opened[3])
+        async with reading.opened(engine_url) as reader:
+            found = [each async for each in everything(reader, Look(MEXICO, one.clock.now()))]
+        standing = [row["status"] for each in found for row in each.get("outgoing", ()) if row["to"] == ANA]
+        assert sorted(standing) == ["held", "merged", "sent", "sent"]
+
+
+async def said_of(one: House, url: str, incident: int) -> str:
+    """Return what `why` says of an incident's answers."""
+    return " ".join((await explained(one, url, incident))[Part.ANSWERS])
 
 
 async def test_what_a_person_releases_goes_out_whatever_the_caps_say(engine_url: str) -> None:
