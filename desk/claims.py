@@ -17,14 +17,13 @@ import structlog
 from desk.base.errors import StoreAway
 from desk.base.message import Arrival, Delivery
 from desk.base.meter import metered
-from desk.base.names import HeldReason, OwedStatus
 from desk.commit import Commit
 from desk.ledger import leases, load
 from desk.ledger.leave import leave
 from desk.ledger.load import Waiting
-from desk.ledger.save import Change, Written, arrival_rows, copy_rows, held_rows, message_rows
+from desk.ledger.save import Change, Written, arrival_rows, copy_rows, message_rows
 from desk.ledger.statements import Steps
-from desk.rules.decision import Decision, HeldItem, StoredMessage
+from desk.rules.decision import Decision, StoredMessage
 from desk.rules.mail import ARRIVAL_KEY
 
 log = structlog.get_logger()
@@ -244,29 +243,6 @@ class Claims:
         attempts = waiting.attempts + (1 if counts else 0)
         row = ("owed_retry", (attempts, not_before, reply, data_sent, waiting.owed.id))
         await self._end(Change((row,), owed=waiting.owed.id))
-
-    async def ended(self, waiting: Waiting, status: OwedStatus, reply: str) -> None:
-        """Write that it will never be taken, and hold it for a person."""
-        await self._commit.reserve()
-        now = self._commit.clock.now()
-        owed = waiting.owed
-        reason = HeldReason.REFUSED if status is OwedStatus.REFUSED else HeldReason.GIVEN_UP
-        item = HeldItem(
-            id=self._commit.ids.next("held"),
-            at=now,
-            reason=reason,
-            kind=owed.kind,
-            sender=owed.envelope_from,
-            to=(owed.to,),
-            subject="",
-            message_id=owed.message_id,
-            explanation=reply,
-            incident=owed.incident,
-            owed=owed.id,
-        )
-        rows: list[Written] = [("owed_ended", (status, waiting.attempts + 1, reply, owed.id))]
-        rows += held_rows(item)
-        await self._end(Change(tuple(rows), owed=owed.id))
 
     async def _end(self, change: Change) -> bool:
         """Write what came of an attempt; on return the row is in this node's hand no longer."""

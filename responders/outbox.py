@@ -22,6 +22,7 @@ from desk.caps import Caps
 from desk.claims import Claims, Sent
 from desk.ledger.load import Waiting
 from desk.rules.decision import Owed, StoredMessage
+from desk.verbs.undelivered import Undeliveries
 
 log = structlog.get_logger()
 
@@ -73,8 +74,16 @@ class Outbox:
     """Takes owed rows as they come and carries each to its channel."""
 
     def __init__(
-        self, claims: Claims, caps: Caps, carriers: Mapping[Channel, Carrier], clock: Clock, random: Random
+        self,
+        claims: Claims,
+        caps: Caps,
+        undeliveries: Undeliveries,
+        carriers: Mapping[Channel, Carrier],
+        *,
+        clock: Clock,
+        random: Random,
     ) -> None:
+        self._undeliveries = undeliveries
         self._claims = claims
         self._caps = caps
         self._carriers = carriers
@@ -171,7 +180,7 @@ class Outbox:
             reply = str(refused)
             self._put_off_since = None
             log.error("delivery_refused", kind=owed.kind, code=refused.code)
-            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.REFUSED, reply))
+            await self._end(waiting, OwedStatus.REFUSED, reply)
         except DeliveryLater as later:
             if later.is_alone:
                 await self._wait_alone(waiting, str(later))
@@ -227,12 +236,18 @@ class Outbox:
         now = self._clock.now()
         if tried_for(waiting.attempts) >= GIVE_UP_AFTER:
             log.error("delivery_given_up", kind=waiting.owed.kind, attempts=waiting.attempts + 1)
-            await self._persist(lambda: self._claims.ended(waiting, OwedStatus.GIVEN_UP, reply))
+            self._put_off_since = None
+            await self._end(waiting, OwedStatus.GIVEN_UP, reply)
             return
         at = retry_at(waiting.attempts, now, self._random)
         log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at)
         has_left = data_sent or waiting.data_sent
         await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=has_left, counts=True))
+
+    async def _end(self, waiting: Waiting, status: OwedStatus, reply: str) -> None:
+        """End a row that will not be delivered; what follows is decided and written with it."""
+        await self._persist(lambda: self._undeliveries.end(waiting, status, reply))
+        self._claims.put_down(waiting)
 
     async def _wait_alone(self, waiting: Waiting, reply: str) -> None:
         """Let a row wait for the one relay that may have its content, while the others go another way."""

@@ -54,6 +54,7 @@ class Health:
         self._doors = doors
         self._outbox = outbox
         self._relays = relays
+        self._roster = [one.email for one in settings.consultants]
         self._zone = ZoneInfo(settings.desk.timezone)
         self._relay = f"{settings.relay.host}:{settings.relay.port}"
         self._since: dict[tuple[str, str], datetime] = {}
@@ -108,6 +109,7 @@ class Health:
         now = self._clock.now()
         waiting = seen.outbox_waiting if seen else 0
         found = [*self._troubles(seen), *self._outbox.troubles(now, waiting), *self._relays.troubles(now)]
+        found += self._unreached(seen)
         known = {(one.part, one.name): one.since or now for one in found}
         self._since = {key: min(since, self._since.get(key, since)) for key, since in known.items()}
         return [
@@ -117,6 +119,21 @@ class Health:
 
     def _said(self, one: Trouble) -> str:
         return self._since[one.part, one.name].astimezone(self._zone).isoformat(timespec="seconds")
+
+    def _unreached(self, seen: Figures | None) -> list[Trouble]:
+        """Return whom of the roster mail does not reach, by the setting that names the address: it is not shown."""
+        places = {one.lower(): place for place, one in enumerate(self._roster)}
+        return [
+            Trouble(
+                "consultant",
+                key := f"consultants.{places[address.lower()]}.email",
+                f"mail to {key} was refused, given up or came back; its notices go to the next contact",
+                "correct the address, or its mailbox; `ventanilla incident` and the held items say what was answered",
+                since,
+            )
+            for address, since in (seen.unreached.items() if seen else ())
+            if address.lower() in places
+        ]
 
     def _troubles(self, seen: Figures | None) -> list[Trouble]:
         found = []

@@ -45,6 +45,7 @@ from desk.verbs.flood import Floods
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
+from desk.verbs.undelivered import Undeliveries
 from desk.wording.wording import Wording
 from intake.email.ingest import Ingest
 from intake.email.limits import exempt_by
@@ -145,7 +146,14 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         identity = MailIdentity(settings.desk.address, settings.desk.name)
         carriers = {Channel.EMAIL: MailCarrier(relays, identity, wording, claims.stretch)}
         caps = Caps(commit, settings.answers, desk.calendar.zone, _floods(settings, commit, consultants, desk).tell)
-        outbox = Outbox(claims, caps, carriers, clock, Random())  # noqa: S311 -- it spreads retries
+        outbox = Outbox(
+            claims,
+            caps,
+            Undeliveries(commit, book, desk),
+            carriers,
+            clock=clock,
+            random=Random(),  # noqa: S311 -- it spreads retries
+        )
 
         health = Health(settings, store, clock, doors=doors, outbox=outbox, relays=relays)
         commit.on_committed(health.note)

@@ -197,6 +197,7 @@ class HeldReason(StrEnum):
     ACT_FAILED = "act_failed"
     GIVEN_UP = "given_up"
     REFUSED = "refused"
+    BOUNCED = "bounced"
     OVER_CAP = "over_cap"
     RESTORED = "restored"
 

@@ -30,9 +30,13 @@ def _notice_2(facts: Facts) -> Facts:
     }
 
 
+def _notice_3(_facts: Facts) -> Facts:
+    return {"unreached": []}
+
+
 GROWN: Final[Mapping[OwedKind, tuple[Callable[[Facts], Facts], ...]]] = {
     OwedKind.ACKNOWLEDGEMENT: (_acknowledgement_2,),
-    OwedKind.NOTICE: (_notice_2,),
+    OwedKind.NOTICE: (_notice_2, _notice_3),
 }
 """What each later shape of a kind added, from the facts of the one before: values that say nothing new."""
 

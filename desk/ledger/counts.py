@@ -2,9 +2,13 @@
 
 from datetime import datetime
 
+from desk.base.names import Audience, HeldReason, OwedStatus
 from desk.ledger.leases import WAITING
 from desk.ledger.load import instant
-from desk.ledger.statements import Run, Steps
+from desk.ledger.statements import Run, Steps, places
+
+UNREACHED_MAX = 20
+"""Addresses of ours in trouble that are looked at: more is one trouble of the mail system."""
 
 
 def waiting_owed(now: datetime) -> Steps[tuple[int, datetime | None]]:
@@ -22,3 +26,25 @@ def undecided_held() -> Steps[int]:
     rows = yield Run("SELECT count(*) FROM held WHERE decided_at IS NULL")
     count: int = rows[0][0]
     return count
+
+
+def unreached() -> Steps[dict[str, datetime]]:
+    """Load the addresses of ours that mail does not reach, and since when: until a later mail to one is taken, or
+    somebody has decided what is held of it. UNREACHED_MAX at most."""
+    reasons = (HeldReason.REFUSED, HeldReason.GIVEN_UP, HeldReason.BOUNCED)
+    rows = yield Run(
+        "SELECT o.address, min(h.at), max(h.at), max(o.id) FROM held h JOIN owed o ON o.id = h.owed_id "
+        f"WHERE h.decided_at IS NULL AND o.audience = ? AND h.reason IN ({places(len(reasons))}) "
+        "GROUP BY o.address ORDER BY min(h.at) LIMIT ?",
+        (Audience.INTERNAL, *reasons, UNREACHED_MAX),
+    )
+    found = {}
+    for address, first, last, owed in rows:
+        taken = yield Run(
+            "SELECT 1 FROM owed WHERE id > ? AND address = ? AND status = ? AND sent_at > ? LIMIT 1",
+            (owed, address, OwedStatus.SENT, instant(last)),
+        )
+        since = instant(first)
+        if since is not None and not taken:
+            found[address] = since
+    return found

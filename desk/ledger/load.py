@@ -19,7 +19,7 @@ from desk.base.names import (
     Status,
     Transport,
 )
-from desk.ledger.save import INCIDENT_COLUMNS
+from desk.ledger.save import INCIDENT_COLUMNS, RETURNED_MAX
 from desk.ledger.statements import Run, Steps, places
 from desk.rules.decision import Owed
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
@@ -194,6 +194,38 @@ def first_mail_to(incident_id: int, address: str) -> Steps[str]:
         "SELECT message_id FROM owed WHERE incident_id = ? AND address = ? ORDER BY id LIMIT 1", (incident_id, address)
     )
     return rows[0][0] if rows else ""
+
+
+def first_mails_to(incident_id: int, addresses: Sequence[str]) -> Steps[dict[str, str]]:
+    """Load the Message-ID of the first mail about an incident to each of these who had one."""
+    rows = yield Run(
+        f"SELECT address, message_id FROM owed WHERE incident_id = ? AND address IN ({places(len(addresses))}) "
+        "ORDER BY id DESC",
+        (incident_id, *addresses),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def is_owed_waiting(owed_id: int) -> Steps[bool]:
+    """Load whether an owed row still waits to be delivered."""
+    rows = yield Run(
+        "SELECT 1 FROM owed WHERE id = ? AND status IN (?, ?)", (owed_id, OwedStatus.QUEUED, OwedStatus.DELAYED)
+    )
+    return bool(rows)
+
+
+def returned(incident_id: int, owed_id: int | None, message_ids: Sequence[str]) -> Steps[tuple[Owed, ...]]:
+    """Load the mails of an incident that came back and still count as sent: by their row, else by Message-ID."""
+    wanted: Sequence[Any] = message_ids[:RETURNED_MAX] if owed_id is None else (owed_id,)
+    if not wanted:
+        return ()
+    column = "message_id" if owed_id is None else "id"
+    rows = yield Run(
+        f"SELECT {OWED_COLUMNS} FROM owed WHERE incident_id = ? AND status = ? AND {column} IN ({places(len(wanted))}) "
+        "ORDER BY id",
+        (incident_id, OwedStatus.SENT, *wanted),
+    )
+    return tuple(waiting_of(row).owed for row in rows)
 
 
 def last_status_answer(incident_id: int) -> Steps[StatusAnswer | None]:

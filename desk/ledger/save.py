@@ -14,6 +14,7 @@ from desk.rules.caps import Place
 from desk.rules.decision import (
     CameBack,
     Decision,
+    DeliveryEnded,
     Event,
     ForgottenPerson,
     ForgottenWords,
@@ -145,6 +146,7 @@ def change_of(decision: Decision, node: str, now: datetime) -> Change:
         rows=tuple(rows),
         versions=tuple((c.before.id, c.before.version) for c in decision.incidents if c.before is not None),
         arrival=decision.done,
+        owed=next((row.owed for row in decision.rows if isinstance(row, DeliveryEnded)), None),
         key=decision.key.hex() if decision.key is not None else None,
         ref=first or 0,
     )
@@ -279,6 +281,8 @@ def _row(row: Row) -> Iterator[Written]:
             yield from held_rows(row)
         case CameBack():
             yield from _came_back(row)
+        case DeliveryEnded():
+            yield "owed_ended", (row.status, row.attempts, row.reply, row.owed)
         case Superseded():
             yield "owed_superseded", (row.owed,)
         case ForgottenWords():

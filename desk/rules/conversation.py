@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
-from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, OwedKind, Purpose
+from desk.base.names import BY_MACHINE, BY_USER, Audience, Channel, EventKind, OwedKind, OwedStatus, Purpose
 from desk.rules.addresses import consultant_ref
-from desk.rules.decision import CameBack, Decision, Event, IncidentChange, Owed, Row
+from desk.rules.decision import CameBack, Decision, Event, HeldItem, IncidentChange, Owed, Row
 from desk.rules.incident import Incident, Move, moved
 from desk.rules.mail import MailFacts, Standing, references_of, stored, told
 from desk.rules.notice import notice
 from desk.rules.routing import Consultant
+from desk.rules.undelivered import Next, Undelivered, held_for, passed_on
 
 BOUNCE_TEXT_MAX = 300
 
@@ -53,7 +54,19 @@ def bounce(facts: MailFacts, now: datetime) -> Decision:
     unnamed = Event(before.id, EventKind.BOUNCED, now, BY_MACHINE, "", facts.message.reason)
     decision = adding(facts, before, next_version(before), Audience.INTERNAL, events=events or (unnamed,))
     came_back = CameBack(before.id, facts.thread.owed, facts.message.returned_message_ids)
-    return replace(decision, rows=(*decision.rows, came_back))
+    items, owed = _returned(facts, decision.incidents[0].after, now)
+    return replace(decision, rows=(*decision.rows, came_back, *items), owed=owed)
+
+
+def _returned(facts: MailFacts, after: Incident, now: datetime) -> tuple[tuple[HeldItem, ...], tuple[Owed, ...]]:
+    """Return what a person must see of our mails that did not reach a consultant, and who hears of it instead."""
+    known = Next(facts.desk, facts.roster, facts.ids, facts.first_mails or {})
+    said = next((one.diagnostic or one.status for one in facts.message.bounce), facts.message.reason)
+    missed = [owed for owed in facts.returned if owed.audience is Audience.INTERNAL]
+    items = tuple(
+        held_for(Undelivered(one, OwedStatus.BOUNCED, 1, said[:BOUNCE_TEXT_MAX]), facts.ids, now) for one in missed
+    )
+    return items, tuple(one for owed in missed for one in passed_on(owed, after, known, now))
 
 
 def keep_internal(facts: MailFacts, now: datetime) -> Decision:

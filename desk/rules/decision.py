@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from desk.base.message import Attachment
-from desk.base.names import Audience, Channel, Direction, EventKind, OwedKind
+from desk.base.names import Audience, Channel, Direction, EventKind, OwedKind, OwedStatus
 from desk.rules.incident import Incident
 
 
@@ -142,6 +142,16 @@ class CameBack:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryEnded:
+    """An owed row that waits and will never be delivered: refused, or given up."""
+
+    owed: int
+    status: OwedStatus
+    attempts: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded:
     """An owed row that waits for its time and will not be said: a later one says it instead (DESIGN 9)."""
 
@@ -167,7 +177,17 @@ class ForgottenPerson:
     at: datetime
 
 
-Row = StoredMessage | NewPerson | HeldItem | SameMail | CameBack | Superseded | ForgottenWords | ForgottenPerson
+Row = (
+    StoredMessage
+    | NewPerson
+    | HeldItem
+    | SameMail
+    | CameBack
+    | DeliveryEnded
+    | Superseded
+    | ForgottenWords
+    | ForgottenPerson
+)
 
 
 @dataclass(frozen=True, slots=True)

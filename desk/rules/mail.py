@@ -7,7 +7,7 @@ from datetime import datetime
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Mailbox, Message
 from desk.base.names import Audience, Channel, Direction, MessageKind, ThreadBy
-from desk.rules.decision import Ids, StoredMessage
+from desk.rules.decision import Ids, Owed, StoredMessage
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
 from desk.rules.routing import Consultant, Roster
@@ -72,7 +72,8 @@ class MailFacts:
     `incident` is the one that `thread` names; `person` who the sender's address belongs to. `first_mails` gives the
     Message-ID of the first mail about the incident to an address. `dossier` holds the latest messages of the incident,
     newest last; `others` the open incidents of `person`, newest first. Both are bounded by who loads them.
-    `last_status` is the latest answer to «¿cómo va?» when the mail asks that again.
+    `last_status` is the latest answer to «¿cómo va?» when the mail asks that again; `returned` the mails of ours that a
+    bounce brings back.
     """
 
     arrival: Arrival
@@ -89,6 +90,7 @@ class MailFacts:
     dossier: tuple[Earlier, ...] = ()
     others: tuple[int, ...] = ()
     last_status: StatusAnswer | None = None
+    returned: tuple[Owed, ...] = ()
 
     @property
     def key(self) -> bytes:

@@ -8,12 +8,12 @@ from typing import TypeVar
 from desk.base.errors import ActLost
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Message
-from desk.base.names import Channel
+from desk.base.names import Channel, MessageKind
 from desk.commit import Commit
 from desk.ledger import dossier, load
 from desk.ledger.statements import Steps
 from desk.rules import held, reception
-from desk.rules.decision import Decision, Ids
+from desk.rules.decision import Decision, Ids, Owed
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
 from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, StatusAnswer, Thread
@@ -33,6 +33,7 @@ class _Known:
     dossier: tuple[Earlier, ...]
     others: tuple[int, ...]
     last_status: StatusAnswer | None
+    returned: tuple[Owed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class ReceiveMail:
             dossier=known.dossier,
             others=known.others,
             last_status=known.last_status,
+            returned=known.returned,
         )
 
     def decide(self, facts: MailFacts, now: datetime) -> Decision:
@@ -84,11 +86,15 @@ class ReceiveMail:
         incident = None
         earlier: tuple[Earlier, ...] = ()
         last_status = None
+        returned: tuple[Owed, ...] = ()
         if self.thread.incident is not None:
             incident = yield from load.incident(self.thread.incident)
             earlier = yield from dossier.latest(self.thread.incident)
             if self.grade.asks_status:
                 last_status = yield from load.last_status_answer(self.thread.incident)
+            if self.message.kind is MessageKind.BOUNCE:
+                of_ours = self.message.returned_message_ids
+                returned = yield from load.returned(self.thread.incident, self.thread.owed, of_ours)
         first_mails = yield from _first_mails(incident, roster)
         return _Known(
             seen=taken.ref if taken else None,
@@ -98,6 +104,7 @@ class ReceiveMail:
             dossier=earlier,
             others=others,
             last_status=last_status,
+            returned=returned,
         )
 
 

@@ -98,6 +98,7 @@ _NOTICE: Final[Facts] = {
     "others": [],
     "attached": [],
     "left_out": [],
+    "unreached": [],
 }
 _RECEIPT: Final[Facts] = {"number": "INC-100425", "at": "2026-11-24T17:05:00+00:00", "name": "Ana López"}
 _STATUS: Final[Facts] = {
@@ -300,6 +301,15 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "text": "",
             "to_name": "",
             "attachments": [],
+        },
+        "passed_on": {
+            **_NOTICE,
+            "to_name": "Luis Ramos",
+            "assigned": False,
+            "unreached": [
+                {"name": "Ana López", "address": "ana@ejemplo.mx"},
+                {"name": "", "address": "guardia@ejemplo.mx"},
+            ],
         },
         "forewarned": {**_NOTICE, "to_name": "Luis Ramos", "assigned": False},
         "long": {
