@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from desk.base.names import Cap, HeldReason
+from desk.base.names import Cap, HeldReason, OwedKind
 from desk.commit import Commit
 from desk.ledger.caps import Asked, Settled, settle
 from desk.ledger.load import Waiting
@@ -47,7 +47,8 @@ class Caps:
         if waiting.is_counted or waiting.attempts:
             return waiting
         now = self._commit.clock.now()
-        woken = waiting.owed.not_before if waiting.delayed_by in MERGING else None
+        merges = waiting.owed.kind is OwedKind.ACKNOWLEDGEMENT and waiting.delayed_by in MERGING
+        woken = waiting.owed.not_before if merges else None
         needed = places(waiting.owed, self._limits, self._zone, now, woken)
         if not needed:
             return waiting

@@ -191,6 +191,20 @@ async def test_a_status_answer_over_the_cap_gives_way_to_that_to_the_latest_ques
         assert one.relay.to(ANA)[-1].mail["In-Reply-To"] == "<q3@cliente.mx>"
 
 
+async def test_a_status_answer_that_waited_takes_no_acknowledgement_with_it(engine_url: str) -> None:
+    async with house(engine_url, more=caps(per_address_per_hour=2)) as one:
+        await open_many(one, 2)
+        await ask(one, one.relay.to(ANA)[0], 3)
+        opened = await open_many(one, 2, first=4)
+        assert await statuses(one) == ["delayed"]
+        await next_hour(one)
+        assert sorted(await acknowledged(one)) == ["merged", "sent", "sent", "sent"]
+        assert await statuses(one) == ["sent"]
+        _, _, *later = one.relay.to(ANA)
+        assert len(later) == 2
+        assert [all(number_of(id_) in taken.text for id_ in opened[2:]) for taken in later].count(True) == 1
+
+
 async def ask(one: House, answer: Taken, n: int) -> None:
     mail = reply_to(answer, "¿Cómo va mi reporte?", sender="Ana Ruiz <ana@cliente.mx>", message_id=f"<q{n}@cliente.mx>")
     await one.take(mail, to=reply_address(answer))
