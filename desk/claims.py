@@ -286,7 +286,7 @@ class Claims:
         if doubts == self._doubts:
             return
         arrivals = await self._missing(leases.ARRIVALS)
-        owed = await self._missing(leases.owed_at(self._commit.clock.now()))
+        owed = await self._missing(leases.OWED)
         if arrivals:
             await self._load_arrivals(arrivals)
         if owed:

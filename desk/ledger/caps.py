@@ -126,10 +126,14 @@ def _write_counts(before: dict[Window, int], after: dict[Window, int]) -> Steps[
 
 
 def _is_due(asked: Asked) -> Steps[bool]:
-    """Load, under lock, whether the row still waits and its time has come: another may have told it with its own."""
+    """Load, under lock, whether the row still waits and its time has come: another may have told it with its own.
+
+    Who puts a row off takes the lease from it; one that is still leased to this node was due by the clock of then.
+    """
     rows = yield Run(
-        "SELECT 1 FROM owed WHERE id = ? AND status IN ('queued', 'delayed') AND not_before <= ? {for_update}",
-        (asked.owed.id, asked.now),
+        "SELECT 1 FROM owed WHERE id = ? AND status IN ('queued', 'delayed') "
+        "AND (not_before <= ? OR leased_by = ?) {for_update}",
+        (asked.owed.id, asked.now, asked.node),
     )
     return bool(rows)
 

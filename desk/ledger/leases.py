@@ -30,6 +30,8 @@ class Claim:
 
 
 ARRIVALS = Claim("arrivals", "done_at IS NULL", (), "id")
+OWED = Claim("owed", WAITING, (), "not_before")
+"""Whatever waits, also what is not yet due: what a node has leased was due by the clock of that moment."""
 
 
 def owed_at(now: datetime) -> Claim:

@@ -12,8 +12,9 @@ from desk.claims import Claims, store_left
 from desk.commit import Commit
 from desk.ledger.statements import Steps
 from desk.ledger.store import Store
-from tests.ledger.desks import opened
+from tests.ledger.desks import SetClock, opened
 from tests.ledger.filled import fill, run
+from tests.ledger.test_caps import admitted, caps_of, owe, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +79,27 @@ async def test_an_owed_row_that_was_leased_and_could_not_be_loaded_does_not_wait
         for _ in range(2):
             await claims.recover()
         assert [one.owed.kind for one in claims.owed] == ["alert"]
+
+
+async def test_a_row_whose_commit_was_not_heard_of_is_taken_up_although_the_clock_was_turned_back(
+    store_url: str,
+) -> None:
+    clock = SetClock()
+    async with opened(store_url, clock=clock) as commit:
+        await fill(commit)
+        claims = Claims(commit, YEAR)  # nobody handed it what was written before
+        commit.doubts += 1
+        clock.advance(-timedelta(hours=2))
+        for _ in range(2):
+            await claims.recover()
+        assert [one.owed.kind for one in claims.owed] == ["alert"]
+
+
+async def test_an_answer_over_a_cap_is_put_off_although_the_clock_was_turned_back(store_url: str) -> None:
+    clock = SetClock()
+    async with opened(store_url, clock=clock) as commit:
+        waiting = await owe(commit, 4)
+        clock.advance(-timedelta(minutes=10))
+        assert len(await admitted(caps_of(commit), waiting)) == 3
+        standing = await commit.store.read(rows("SELECT status, leased_by FROM owed ORDER BY id"))
+        assert tuple(standing[3]) == ("delayed", None), "it waits, and in no node's hand"
