@@ -41,18 +41,25 @@ async def test_a_count_reads_no_row_of_the_history(sqlite_url: str) -> None:
     async with opened(sqlite_url) as commit:
         for statement in statements():
             plan = await commit.store.read(explained(statement))
-            assert [line for line in plan if "INDEX" not in line] == []
+            assert [line for line in plan if not any(bounded in line for bounded in BOUNDED)] == []
+            assert any("INDEX" in line or "PRIMARY KEY (rowid>?)" in line for line in plan)
+
+
+BOUNDED = ("INDEX", "INTEGER PRIMARY KEY (rowid=?)", "INTEGER PRIMARY KEY (rowid>?)", "USE TEMP B-TREE")
+"""Ways to read that look at what waits, at one row, at what came after a mail that failed, and the sorting of these."""
+ANSWER = [(0, None)]
+UNREACHED = [("asesor1@ejemplo.mx", NOON, NOON, 1)]
 
 
 def statements() -> list[Run]:
-    """Return what the figures ask."""
+    """Return what the figures ask when mail to one consultant failed."""
     steps, found = figures(NOON), []
     with suppress(StopIteration):
         asked = next(steps)
         while True:
             assert isinstance(asked, Run)
             found.append(asked)
-            asked = steps.send([(0, None)])
+            asked = steps.send(UNREACHED if "GROUP BY o.address" in asked.sql else ANSWER)
     return found
 
 
