@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
-FLOORS = ("rules", "project", "ledger", "channels", "mails", "stories", "mutants", "faults", "packaging")
+FLOORS = ("rules", "project", "ledger", "channels", "mails", "stories", "world", "mutants", "faults", "packaging")
 # What pytest ends with when a folder holds only tests that are left out here (marked long).
 NOTHING_COLLECTED = 5
 INTERRUPTED = 130
