@@ -6,7 +6,7 @@ network inside a transaction, lets a bad row of one act fail another.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,10 +70,10 @@ class Act(Protocol[F]):
 class IdBlocks:
     """Ids leased in blocks, given out without waiting (DESIGN 4: ids are facts)."""
 
-    def __init__(self) -> None:
-        self._blocks: dict[str, list[range]] = {table: [] for table in BLOCKS}
-        self._left = dict.fromkeys(BLOCKS, 0)
-        self._wanting = set(BLOCKS)
+    def __init__(self, tables: Iterable[str]) -> None:
+        self._blocks: dict[str, list[range]] = {table: [] for table in tables}
+        self._left = dict.fromkeys(self._blocks, 0)
+        self._wanting = set(self._blocks)
 
     def next(self, table: str) -> int:
         """Return a fresh id. `perform` has seen to it that RESERVE of them are at hand."""
@@ -137,13 +137,16 @@ class Lanes:
 
 
 class Commit:
-    """Writes decisions and the rows of claims, batch by batch."""
+    """Writes decisions and the rows of claims, batch by batch.
 
-    def __init__(self, store: Store, clock: Clock, node: str) -> None:
+    `tables` are those whose ids are at hand: a command whose acts make no rows leases none, and leaves no gaps.
+    """
+
+    def __init__(self, store: Store, clock: Clock, node: str, tables: Iterable[str] = BLOCKS) -> None:
         self.store = store
         self.clock = clock
         self.node = node
-        self.ids = IdBlocks()
+        self.ids = IdBlocks(tables)
         self.doubts = 0
         """Writes that ended in StoreAway: they may have been committed all the same."""
         self._lanes = Lanes()

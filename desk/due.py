@@ -38,7 +38,8 @@ class Claiming(Protocol):
 
 
 class Looking(Protocol):
-    """What no incident owns and is due all the same (DESIGN 4, the act): the daily summary, the end of retention."""
+    """What no incident owns and is due all the same (DESIGN 4, the act): the daily summary, held items, the
+    end of retention."""
 
     async def look(self) -> None: ...
 

@@ -42,6 +42,7 @@ from desk.rules.routing import Consultant
 from desk.rules.tutorials import Tutorial
 from desk.verbs.digest import Digests
 from desk.verbs.flood import Floods
+from desk.verbs.held import Alerts
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -162,7 +163,13 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.push_async_callback(server.cleanup)
         for door in doors:
             await door.start()
-        due = Due(commit, claims, Digests(commit, consultants, desk), Retention(commit))
+        due = Due(
+            commit,
+            claims,
+            Digests(commit, consultants, desk),
+            Alerts(commit, consultants, desk),
+            Retention(commit),
+        )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, ingest, outbox, relays)]
             health.is_ready = True

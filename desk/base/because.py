@@ -56,6 +56,7 @@ class Say(StrEnum):
     COPIED = "copied"
     HELD = "held"
     RELEASED = "released"
+    HELD_DISCARDED = "held_discarded"
     # Promises
     PROMISED = "promised"
     COUNTED = "counted"

@@ -4,6 +4,7 @@ Senders and listeners answer in three words: done, later, never. What is unknown
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class VentanillaError(Exception):
@@ -59,6 +60,25 @@ class DeliveryRefused(VentanillaError):
     def __init__(self, text: str, *, code: int) -> None:
         super().__init__(text)
         self.code = code
+
+
+class UnknownHeld(VentanillaError):
+    """No held item has this id."""
+
+
+class AlreadyDecided(VentanillaError):
+    """Somebody decided this held item before: what, who and when (UTC)."""
+
+    def __init__(self, item: int, verdict: str, by: str, at: datetime) -> None:
+        super().__init__(f"held item {item} was {verdict} by {by} at {at.isoformat(timespec='seconds')}")
+        self.item = item
+        self.verdict = verdict
+        self.by = by
+        self.at = at
+
+
+class CannotRelease(VentanillaError):
+    """A held item cannot go on, as its mail is kept no more, or went out and came back; the text says which."""
 
 
 class UnknownNumber(VentanillaError):

@@ -102,11 +102,21 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A person let a held mail go on: the item they decided last, every reason they overruled, who and when."""
+
+    item: int
+    reasons: frozenset[str]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A stored raw mail, not yet read (DESIGN 4, Words).
 
     `headers` is what its door read of the header block to store it, opaque to the desk; None when it comes from the
-    ledger.
+    ledger. `release` is there when it was held and let go on.
     """
 
     id: int
@@ -120,3 +130,9 @@ class Arrival:
     authenticated_as: str = ""
     attempts: int = 0
     headers: object = field(repr=False, compare=False, default=None)
+    release: Release | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """When the desk began to answer for it: times are promised from here, which a held mail had none of before."""
+        return self.release.at if self.release is not None else self.received_at

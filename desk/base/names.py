@@ -202,6 +202,13 @@ class HeldReason(StrEnum):
     RESTORED = "restored"
 
 
+class Verdict(StrEnum):
+    """What a person decided of a held item: it goes on where it stopped, or ends."""
+
+    RELEASED = "released"
+    DISCARDED = "discarded"
+
+
 class Purpose(StrEnum):
     """Whose words a mail showed, so whom a plain reply goes to (DESIGN 6). One letter: it stands in the address."""
 

@@ -5,11 +5,12 @@ node is one of a node that has died.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from desk.base.message import Arrival
+from desk.ledger import held
 from desk.ledger.load import ARRIVAL_COLUMNS, OWED_COLUMNS, Waiting, arrival_of, waiting_of
 from desk.ledger.statements import Run, Steps, places
 
@@ -71,13 +72,14 @@ def renew(node: str) -> Steps[None]:
 
 
 def arrivals(ids: Sequence[int]) -> Steps[list[Arrival]]:
-    """Load arrivals with their bytes, the oldest first."""
+    """Load arrivals with their bytes, and whether a person released them, the oldest first."""
     rows = yield Run(
         f"SELECT {ARRIVAL_COLUMNS} FROM arrivals a JOIN blobs b ON b.id = a.blob_id "
         f"WHERE a.id IN ({places(len(ids))}) ORDER BY a.id",
         ids,
     )
-    return [arrival_of(row) for row in rows]
+    released = yield from held.releases([row[0] for row in rows])
+    return [replace(arrival_of(row), release=released.get(row[0])) for row in rows]
 
 
 def owed(ids: Sequence[int]) -> Steps[list[Waiting]]:

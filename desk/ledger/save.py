@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from desk.base.message import Arrival
+from desk.base.names import Verdict
 from desk.ledger import forget
 from desk.ledger.statements import utc
 from desk.rules.caps import Place
@@ -18,13 +19,16 @@ from desk.rules.decision import (
     Event,
     ForgottenPerson,
     ForgottenWords,
+    HeldDecided,
     HeldItem,
+    HeldTold,
     NewPerson,
     Owed,
     Row,
     SameMail,
     StoredMessage,
     Superseded,
+    WentOn,
 )
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
 
@@ -100,7 +104,16 @@ STATEMENTS: dict[str, str] = {
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
     "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
     "explanation, incident_id, "
-    "arrival_id, blob_id, owed_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "arrival_id, blob_id, owed_id, tell_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "held_decided": "UPDATE held SET verdict = ?, decided_by = ?, decided_at = ? WHERE id = ?",
+    "held_went_on": f"UPDATE held SET incident_id = ? WHERE arrival_id = ? AND verdict = '{Verdict.RELEASED}'",
+    "held_told": "UPDATE held SET told_at = ? WHERE id = ?",
+    "arrival_again": "UPDATE arrivals SET done_at = NULL, incident_id = NULL, attempts = 0, leased_by = NULL, "
+    "leased_until = NULL WHERE id = ?",
+    "owed_again": "UPDATE owed SET status = 'queued', attempts = 1, not_before = ?, leased_by = NULL, "
+    "leased_until = NULL WHERE id = ? AND status IN ('refused', 'given_up', 'held')",
+    "owed_dropped": "UPDATE owed SET status = 'cancelled' WHERE id = ? AND status = 'held'",
+    "key_stands_for": "UPDATE keys SET ref = ? WHERE key = ?",
     "consultant": "INSERT INTO consultants (key, email, name, queue, role, position) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (key) DO UPDATE SET email = excluded.email, name = excluded.name, queue = excluded.queue, "
     "role = excluded.role, position = excluded.position, left_at = NULL",
@@ -289,6 +302,8 @@ def _row(row: Row) -> Iterator[Written]:
             yield from forget.words(row)
         case ForgottenPerson():
             yield from forget.person(row)
+        case HeldDecided() | WentOn() | HeldTold():
+            yield from _of_held_room(row)
         case SameMail():
             return  # its arrival's end says it all
         case _:
@@ -346,8 +361,30 @@ def held_rows(item: HeldItem) -> Iterator[Written]:
         item.arrival,
         item.blob,
         item.owed,
+        utc(item.tell_at),
     )
     yield "held", values
+
+
+def _of_held_room(row: HeldDecided | WentOn | HeldTold) -> Iterator[Written]:
+    if isinstance(row, HeldDecided):
+        yield from _decided(row)
+    elif isinstance(row, WentOn):
+        yield "held_went_on", (row.incident, row.arrival)
+        yield "key_stands_for", (row.incident, row.key.hex())
+    else:
+        yield from (("held_told", (utc(row.at), item)) for item in row.items)
+
+
+def _decided(row: HeldDecided) -> Iterator[Written]:
+    yield "held_decided", (row.verdict, row.by[:ADDRESS_MAX], utc(row.at), row.item)
+    if row.verdict is Verdict.DISCARDED:
+        if row.owed is not None:
+            yield "owed_dropped", (row.owed,)
+    elif row.owed is not None:
+        yield "owed_again", (utc(row.at), row.owed)
+    elif row.arrival is not None:
+        yield "arrival_again", (row.arrival,)
 
 
 def arrival_rows(

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from desk.base.names import PromiseKind, Queue, Severity, Status
+from desk.ledger import held
 from desk.ledger.load import instant
 from desk.ledger.statements import Run, Steps
-from desk.rules.digest import LISTED_MAX, LateIncident, Standing, WaitingItem
+from desk.rules.digest import LateIncident, Standing
+from desk.rules.waiting import LISTED_MAX
 
 NOT_CLOSED = f"i.status <> '{Status.CLOSED}' AND i.created_at < ?"
 LATE = (
@@ -16,7 +18,6 @@ LATE = (
     "AND EXISTS (SELECT 1 FROM pauses s WHERE s.incident_id = i.id AND s.until IS NULL))"
 )
 """Promises that passed unkept and still stand; an open pause stops the resolution (`deadlines.status_of`)."""
-UNDECIDED = "FROM held WHERE decided_at IS NULL AND at < ?"
 
 
 def standing(at: datetime, before: datetime) -> Steps[Standing]:
@@ -29,15 +30,14 @@ def standing(at: datetime, before: datetime) -> Steps[Standing]:
         (at, at),
     )
     late_count = yield Run(f"SELECT count(DISTINCT i.id) {LATE}", (at, at))
-    held = yield Run(f"SELECT id, reason, sender, subject, at {UNDECIDED} ORDER BY id DESC LIMIT {LISTED_MAX}", (at,))
-    held_count = yield Run(f"SELECT count(*) {UNDECIDED}", (at,))
+    waiting, held_count = yield from held.waiting(at)
     return Standing(
         opened=opened[0][0],
         open={Queue(row[0]): row[1] for row in queues},
         late=tuple(LateIncident(row[0], Severity(row[1]), Queue(row[2]), _at(row[3]), row[4]) for row in late),
         late_count=late_count[0][0],
-        held=tuple(WaitingItem(row[0], row[1], row[2], row[3], _at(row[4])) for row in held),
-        held_count=held_count[0][0],
+        held=waiting,
+        held_count=held_count,
     )
 
 

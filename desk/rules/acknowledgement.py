@@ -89,7 +89,7 @@ def _told_days(one: ClosedDays) -> dict[str, Any]:
 
 def _facts(facts: MailFacts, incident: Incident, now: datetime) -> dict[str, Any]:
     desk = facts.desk
-    at = facts.arrival.received_at
+    at = facts.arrival.counted_from
     is_open = desk.calendar.is_open(at)
     due: dict[PromiseKind, Promise] = {promise.kind: promise for promise in incident.promises}
     resolution = due[PromiseKind.RESOLUTION].due

@@ -64,7 +64,8 @@ def _returned(facts: MailFacts, after: Incident, now: datetime) -> tuple[tuple[H
     said = next((one.diagnostic or one.status for one in facts.message.bounce), facts.message.reason)
     missed = [owed for owed in facts.returned if owed.audience is Audience.INTERNAL]
     items = tuple(
-        held_for(Undelivered(one, OwedStatus.BOUNCED, 1, said[:BOUNCE_TEXT_MAX]), facts.ids, now) for one in missed
+        held_for(Undelivered(one, OwedStatus.BOUNCED, 1, said[:BOUNCE_TEXT_MAX]), facts.desk, facts.ids, now)
+        for one in missed
     )
     return items, tuple(one for owed in missed for one in passed_on(owed, after, known, now))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from desk.base.message import Attachment
-from desk.base.names import Audience, Channel, Direction, EventKind, OwedKind, OwedStatus
+from desk.base.names import Audience, Channel, Direction, EventKind, OwedKind, OwedStatus, Verdict
 from desk.rules.incident import Incident
 
 
@@ -108,7 +108,10 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class HeldItem:
-    """Something kept for a person to decide, with its reason and the raw mail (DESIGN 4, Words)."""
+    """Something kept for a person to decide, with its reason and the raw mail (DESIGN 4, Words).
+
+    `tell_at` is when the managers hear of it apart from the daily summary, None when that is soon enough.
+    """
 
     id: int
     at: datetime
@@ -123,6 +126,7 @@ class HeldItem:
     blob: int | None = None
     arrival: int | None = None
     owed: int | None = None
+    tell_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,37 @@ class ForgottenPerson:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class HeldDecided:
+    """What a person decided of a held item, who and when. Released, its arrival waits for its act again, or its owed
+    row for the outbox, which counts it under no cap any more; discarded, an owed row that waits for this decision alone
+    is cancelled."""
+
+    item: int
+    verdict: Verdict
+    by: str
+    at: datetime
+    arrival: int | None
+    owed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """What a released arrival became: its held items and its message key stand for this incident now."""
+
+    arrival: int
+    incident: int
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTold:
+    """The managers were told of these held items."""
+
+    items: tuple[int, ...]
+    at: datetime
+
+
 Row = (
     StoredMessage
     | NewPerson
@@ -187,6 +222,9 @@ Row = (
     | Superseded
     | ForgottenWords
     | ForgottenPerson
+    | HeldDecided
+    | WentOn
+    | HeldTold
 )
 
 

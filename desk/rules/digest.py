@@ -9,20 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from desk.base.names import Audience, Channel, OwedKind, Queue, Severity
-from desk.base.shapes import shape_of
+from desk.base.names import OwedKind, Queue, Severity
 from desk.rules.calendar import Calendar
-from desk.rules.decision import Decision, Ids, Owed
+from desk.rules.decision import Decision, Ids
 from desk.rules.desk import Desk
 from desk.rules.numbers import number_of
 from desk.rules.routing import Consultant
+from desk.rules.waiting import SUBJECT_MAX, WaitingItem, listed, to_manager
 
 DIGEST_KEY = b"d"
 """First octet of the key of a summary: apart from those of a mail."""
-LISTED_MAX = 20
-"""Late incidents, and held items, that a summary lists; of the others it tells how many there are."""
-SUBJECT_MAX = 200
-"""Characters of a subject in it."""
 LOOK_BACK_DAYS = 31
 """How far back the support day before is looked for."""
 
@@ -45,17 +41,6 @@ class LateIncident:
     queue: Queue
     due: datetime
     subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingItem:
-    """A held item that nobody has decided yet."""
-
-    id: int
-    reason: str
-    sender: str
-    subject: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +97,7 @@ def digest(facts: DigestFacts, now: datetime) -> Decision:
     standing = facts.standing
     if facts.is_taken or not (standing.open or standing.late_count or standing.held_count):
         return Decision()
-    owed_id = facts.ids.next("owed")
-    owed = Owed(
-        id=owed_id,
-        incident=None,
-        kind=OwedKind.DIGEST,
-        channel=Channel.EMAIL,
-        to=facts.to.email,
-        language=facts.to.language or facts.desk.language,
-        audience=Audience.INTERNAL,
-        facts=_told(facts),
-        due_at=now,
-        message_id=facts.desk.signer.message_id(None, owed_id),
-        envelope_from=facts.desk.signer.bounce_address(owed_id),
-        shape=shape_of(OwedKind.DIGEST),
-    )
+    owed = to_manager(facts.desk, facts.ids, facts.to, OwedKind.DIGEST, facts=_told(facts), now=now)
     return Decision(key=digest_key(facts.opening.day, facts.to.id), owed=(owed,))
 
 
@@ -140,7 +111,7 @@ def _told(facts: DigestFacts) -> dict[str, Any]:
         "open": [{"queue": queue.value, "count": standing.open[queue]} for queue in Queue if queue in standing.open],
         "late": [_late(one) for one in standing.late],
         "late_more": standing.late_count - len(standing.late),
-        "held": [_held(one) for one in standing.held],
+        "held": [listed(one) for one in standing.held],
         "held_more": standing.held_count - len(standing.held),
     }
 
@@ -152,14 +123,4 @@ def _late(one: LateIncident) -> Mapping[str, Any]:
         "queue": one.queue.value,
         "due": one.due.isoformat(),
         "subject": one.subject[:SUBJECT_MAX],
-    }
-
-
-def _held(one: WaitingItem) -> Mapping[str, Any]:
-    return {
-        "id": one.id,
-        "reason": one.reason,
-        "from": one.sender,
-        "subject": one.subject[:SUBJECT_MAX],
-        "at": one.at.isoformat(),
     }

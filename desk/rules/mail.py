@@ -6,7 +6,7 @@ from datetime import datetime
 
 from desk.base.grade import Grade
 from desk.base.message import Arrival, Mailbox, Message
-from desk.base.names import Audience, Channel, Direction, MessageKind, ThreadBy
+from desk.base.names import Audience, Channel, Direction, HeldReason, MessageKind, ThreadBy
 from desk.rules.decision import Ids, Owed, StoredMessage
 from desk.rules.desk import Desk
 from desk.rules.incident import Incident
@@ -91,6 +91,19 @@ class MailFacts:
     others: tuple[int, ...] = ()
     last_status: StatusAnswer | None = None
     returned: tuple[Owed, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        """Tell whether this is a further copy of a mail that was decided. A held mail took its key when it was read:
+        once it is released, the key that stands for nothing yet is its own."""
+        if self.seen is None:
+            return False
+        return self.seen != 0 or not self.overruled - {HeldReason.ACT_FAILED}
+
+    @property
+    def overruled(self) -> frozenset[str]:
+        """The reasons to hold it that a person overruled."""
+        return self.arrival.release.reasons if self.arrival.release is not None else frozenset()
 
     @property
     def key(self) -> bytes:

@@ -80,7 +80,7 @@ def _told(facts: MailFacts, incident: Incident) -> dict[str, Any]:
         "severity": incident.severity.value,
         "severity_reasons": list(incident.severity_reasons),
         "queue": incident.queue.value,
-        "at": told(facts.arrival.received_at),
+        "at": told(facts.arrival.counted_from),
         "first_attention": told(first.due) if first and incident.first_response_at is None else None,
         "resolution": told(last.due) if last else None,
         "language": incident.language,

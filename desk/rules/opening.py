@@ -67,7 +67,7 @@ def _open(facts: MailFacts, grade: Grade, manner: Manner, now: datetime) -> Deci
     incident, assigned = _assign(facts, incident, now)
     if manner.is_promised:
         made = promises_for(
-            grade.severity, facts.arrival.received_at, facts.desk.targets, facts.desk.calendar, facts.ids
+            grade.severity, facts.arrival.counted_from, facts.desk.targets, facts.desk.calendar, facts.ids
         )
         incident = replace(incident, promises=made)
     incident = replace(incident, wake_at=wake_at(incident))
@@ -112,7 +112,7 @@ def _incident(facts: MailFacts, grade: Grade, person: int | None) -> Incident:
         requester_email=who.address,
         requester_phone="",
         subject=facts.message.subject,
-        created_at=facts.arrival.received_at,
+        created_at=facts.arrival.counted_from,
         participants=participants,
         mentions=(mentioned,) if mentioned is not None else (),
     )

@@ -1,6 +1,6 @@
 """Which mail is what: the table of DESIGN 7. One mail in, one decision out; each way is a rule of its own chapter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ class Way(StrEnum):
     FORGED_BOUNCE = "forged_bounce"
     SEVERAL_FROM = "several_from"
     LIST = "list"
+    LOOP = "loop"
     UNREADABLE = "unreadable"
     MACHINE_JOINS = "machine_joins"
     MACHINE_OPENS = "machine_opens"
@@ -36,30 +37,28 @@ HELD_FOR: Mapping[Way, HeldReason] = {
     Way.FORGED_BOUNCE: HeldReason.FORGED_ADDRESS,
     Way.SEVERAL_FROM: HeldReason.SEVERAL_FROM,
     Way.LIST: HeldReason.LIST,
+    Way.LOOP: HeldReason.LOOP,
     Way.FORGED_CONSULTANT: HeldReason.FORGED_ADDRESS,
 }
 
 
 def way_of(facts: MailFacts) -> Way:
-    """Return what a mail becomes. The first line that fits wins."""
+    """Return what a mail becomes. The first line that fits wins; one whose reason a person overruled is passed over."""
     message, thread = facts.message, facts.thread
-    if facts.seen is not None:
+    if facts.is_same:
         return Way.SAME
-    if is_own(facts):
-        return Way.OWN
     if message.kind is MessageKind.BOUNCE:
         return _way_of_bounce(facts)
-    if len(message.senders) > 1:
-        return Way.SEVERAL_FROM
-    if message.kind in (MessageKind.LIST, MessageKind.LOOP):
-        return Way.LIST if message.kind is MessageKind.LIST else Way.OWN
+    for way, fits in _KEPT_APART:
+        if HELD_FOR[way] not in facts.overruled and fits(facts):
+            return way
     if facts.is_unreadable:
         return Way.UNREADABLE
     if message.kind is MessageKind.AUTOMATIC:
         return Way.MACHINE_JOINS if facts.incident else Way.MACHINE_OPENS
     if facts.consultant and facts.incident and thread.by in STRONG:
         return Way.CONSULTANT_WRITES
-    if facts.consultant and thread.is_forged:
+    if facts.consultant and thread.is_forged and HELD_FOR[Way.FORGED_CONSULTANT] not in facts.overruled:
         return Way.FORGED_CONSULTANT
     if not may_join(facts):
         return Way.OPENS
@@ -67,9 +66,11 @@ def way_of(facts: MailFacts) -> Way:
 
 
 def _way_of_bounce(facts: MailFacts) -> Way:
+    """Return what a bounce becomes; one of nothing of ours that a person released is an alarm like any machine's."""
     if facts.incident is not None:
         return Way.BOUNCE
-    return Way.FORGED_BOUNCE if facts.thread.is_forged else Way.STRAY_BOUNCE
+    way = Way.FORGED_BOUNCE if facts.thread.is_forged else Way.STRAY_BOUNCE
+    return way if HELD_FOR[way] not in facts.overruled else Way.MACHINE_OPENS
 
 
 def is_own(facts: MailFacts) -> bool:
@@ -78,6 +79,14 @@ def is_own(facts: MailFacts) -> bool:
     if message.kind is MessageKind.BOUNCE:
         return False
     return signer.read_message_id(message.message_id) is not None or signer.is_own_sender(message.sender.address)
+
+
+def _has_several_senders(facts: MailFacts) -> bool:
+    return len(facts.message.senders) > 1
+
+
+def _is_of_kind(kind: MessageKind) -> Callable[[MailFacts], bool]:
+    return lambda facts: facts.message.kind is kind
 
 
 def may_join(facts: MailFacts) -> bool:
@@ -112,6 +121,12 @@ def same_key(arrival: int) -> bytes:
 
 def receive(facts: MailFacts, now: datetime) -> Decision:
     """Return what a mail changes: the one rule that the act of a mail names."""
+    if facts.arrival.release is None:
+        return _receive(facts, now)
+    return held.went_on(facts, _receive(held.let_go(facts), now), now)
+
+
+def _receive(facts: MailFacts, now: datetime) -> Decision:
     way = way_of(facts)
     if way is Way.SAME:
         return same_mail(facts)
@@ -130,3 +145,11 @@ RULES: Mapping[Way, Callable[[MailFacts, datetime], Decision]] = {
     Way.MACHINE_OPENS: opening.open_for_machine,
     Way.OPENS: opening.open_for_user,
 }
+
+_KEPT_APART: Sequence[tuple[Way, Callable[[MailFacts], bool]]] = (
+    (Way.OWN, is_own),
+    (Way.SEVERAL_FROM, _has_several_senders),
+    (Way.LIST, _is_of_kind(MessageKind.LIST)),
+    (Way.LOOP, _is_of_kind(MessageKind.LOOP)),
+)
+"""Ways of mail that is kept apart whatever it answers, in order."""

@@ -14,6 +14,7 @@ from desk.base.shapes import in_present_shape, shape_of
 from desk.rules.addresses import AddressMode, consultant_ref
 from desk.rules.decision import Decision, DeliveryEnded, Event, HeldItem, Ids, IncidentChange, Owed
 from desk.rules.desk import Desk
+from desk.rules.held import tell_at
 from desk.rules.incident import Incident
 from desk.rules.routing import Consultant, Roster
 
@@ -62,7 +63,10 @@ def end(facts: UndeliveredFacts, now: datetime) -> Decision:
     if not facts.is_waiting:
         return Decision()
     one = facts.undelivered
-    rows = (DeliveryEnded(one.owed.id, one.status, one.attempts, one.reply), held_for(one, facts.next.ids, now))
+    rows = (
+        DeliveryEnded(one.owed.id, one.status, one.attempts, one.reply),
+        held_for(one, facts.next.desk, facts.next.ids, now),
+    )
     before = facts.incident
     if before is None:
         return Decision(rows=rows)
@@ -78,7 +82,7 @@ def end(facts: UndeliveredFacts, now: datetime) -> Decision:
     )
 
 
-def held_for(one: Undelivered, ids: Ids, now: datetime) -> HeldItem:
+def held_for(one: Undelivered, desk: Desk, ids: Ids, now: datetime) -> HeldItem:
     """Return the item that tells a person of a mail that was not delivered."""
     return HeldItem(
         id=ids.next("held"),
@@ -92,6 +96,7 @@ def held_for(one: Undelivered, ids: Ids, now: datetime) -> HeldItem:
         explanation=one.reply,
         incident=one.owed.incident,
         owed=one.owed.id,
+        tell_at=tell_at(HELD_FOR[one.status], one.owed.kind, desk.calendar, now),
     )
 
 

@@ -15,6 +15,7 @@ from desk.ledger.statements import Steps
 from desk.rules import held, reception
 from desk.rules.decision import Decision, Ids, Owed
 from desk.rules.desk import Desk
+from desk.rules.held import Headline
 from desk.rules.incident import Incident
 from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, StatusAnswer, Thread
 from desk.rules.numbers import number_of
@@ -123,8 +124,10 @@ class HoldArrival:
     """A mail whose act failed alone: held with its reason (guarantee 9)."""
 
     commit: Commit
+    desk: Desk
     arrival: Arrival
     explanation: str
+    headline: Headline
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -134,7 +137,8 @@ class HoldArrival:
         return self.commit.ids
 
     def decide(self, facts: Ids, now: datetime) -> Decision:
-        return held.hold_failed(self.arrival, self.explanation, facts, now)
+        calendar = self.desk.calendar
+        return held.hold_failed(self.arrival, self.explanation, self.headline, facts, calendar=calendar, now=now)
 
 
 class Reception:
@@ -162,6 +166,6 @@ class Reception:
                 return Decision()
             raise
 
-    async def hold(self, arrival: Arrival, explanation: str) -> Decision:
+    async def hold(self, arrival: Arrival, explanation: str, headline: Headline) -> Decision:
         """Hold an arrival that no act could be made of. Raises StoreAway."""
-        return await self._commit.perform(HoldArrival(self._commit, arrival, explanation))
+        return await self._commit.perform(HoldArrival(self._commit, self.desk, arrival, explanation, headline))

@@ -80,7 +80,7 @@ async def everything(reader: Reader, look: Look, since: datetime | None = None) 
     """Yield all there is: incidents by number, then held items, then outgoing rows of no incident. Raises StoreAway."""
     async for one in incidents(reader, look, Chosen(since=since)):
         yield one
-    async for row in _by_batches(reader, _held(since)):
+    async for row in undecided(reader, since):
         yield {"held": held_object(row, look)}
     async for row in _by_batches(reader, _loose(since)):
         yield {"outgoing": outgoing(row, look)}
@@ -337,10 +337,13 @@ def outgoing(row: Row, look: Look) -> Object:
     }
 
 
-def _held(since: datetime | None) -> QuerySet[HeldRow]:
-    """What was decided is held no longer: a released mail stands in its incident."""
+def undecided(reader: Reader, since: datetime | None = None) -> AsyncIterator[Row]:
+    """Yield the held items, oldest first. What was decided is held no longer: a released mail stands in its incident.
+
+    Raises StoreAway.
+    """
     query = HeldRow.filter(decided_at=None)
-    return query if since is None else query.filter(at__gte=since.astimezone(UTC))
+    return _by_batches(reader, query if since is None else query.filter(at__gte=since.astimezone(UTC)))
 
 
 def held_object(row: Row, look: Look) -> Object:

@@ -148,6 +148,31 @@ _DIGEST: Final[Facts] = {
     "held_more": 0,
 }
 
+_HELD: Final[Facts] = {
+    "at": "2026-11-24T16:14:00+00:00",
+    "to_name": "Gerente de Soporte",
+    "held": [
+        {
+            "id": 32,
+            "reason": "several_from",
+            "from": "ana@cliente.mx",
+            "subject": "No abre el portal",
+            "at": "2026-11-24T16:00:00+00:00",
+            "to": "",
+        },
+        {
+            "id": 33,
+            "reason": "refused",
+            "from": "soporte+b.71.k3x9q2mw5tzv@ejemplo.mx",
+            "subject": "",
+            "at": "2026-11-24T16:05:00+00:00",
+            "to": "luis@cliente.mx",
+        },
+    ],
+    "held_more": 0,
+    "earlier": 2,
+}
+
 # Mail, then the name of a sample, then its facts.
 SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
     "acknowledgement": {
@@ -232,6 +257,16 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         },
     },
     "flood": {"named": _FLOOD, "nameless": {**_FLOOD, "to_name": ""}},
+    "held": {
+        "usual": _HELD,
+        "long": {
+            **_HELD,
+            "to_name": "",
+            "held": [{**_HELD["held"][0], "reason": "something_new", "from": "", "subject": ""}, *_HELD["held"] * 9],
+            "held_more": 41,
+            "earlier": 0,
+        },
+    },
     "notice": {
         "new": _NOTICE,
         "degraded": {

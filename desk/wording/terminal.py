@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from desk.base.errors import TemplateBroken
 from desk.base.languages import folders, load_toml
-from desk.base.names import OwedStatus
+from desk.base.names import EventKind, OwedStatus, Verdict
 from desk.wording.harmless import line, lines
 
 FILE = "terminal.toml"
+WORDS = "words.toml"
 COLUMNS = {"number": 12, "severity": 3, "status": 10, "queue": 11, "due": 16, "assigned": 28, "requester": 28}
 """Width of each column of the list; the subject takes what is left."""
 SUBJECT_MIN = 20
@@ -34,8 +35,8 @@ class Terminal:
 
     def __init__(self, language: str, override: Path | None = None) -> None:
         self._name = f"{language}/{FILE}"
-        root = override if override is not None and (override / language / FILE).is_file() else folders()
-        self._words = load_toml(language, FILE, root)
+        self._words = _table(language, FILE, override)
+        self._reasons = _table(language, WORDS, override)["held"]
 
     def word(self, table: str, value: str) -> str:
         """Say a value in the words of a table."""
@@ -43,6 +44,10 @@ class Terminal:
         if not isinstance(found, str):
             raise TemplateBroken(f"{self._name}: [{table}] has no {value}")
         return found
+
+    def held_reason(self, reason: str) -> str:
+        """Say why something is held, as the mails to managers do; a later version's reason stands as it is."""
+        return str(self._reasons.get(reason) or self._reasons["default"].format(word=line(reason)))
 
     # The list
 
@@ -113,28 +118,28 @@ class Terminal:
         yield "participants", line(", ".join(incident["participants"]))
         yield "mentions", ", ".join(incident["mentions"])
         for name in INSTANTS:
-            yield name, _minute(incident[name])
+            yield name, minute_of(incident[name])
         yield "cause", lines(incident["cause"])
         yield "solution", lines(incident["solution"])
 
     def _assigned(self, assignments: Sequence[Shown]) -> Iterator[str]:
         for one in assignments:
-            ended = f" ({self._phrase('until', _minute(one['until']))})" if one["until"] else ""
+            ended = f" ({self._phrase('until', minute_of(one['until']))})" if one["until"] else ""
             yield f"{self.word('queue', one['queue'])}: {one['consultant']}{ended}"
 
     def _promise(self, one: Shown) -> Iterator[str]:
-        told = self._phrase("told", _minute(one["told_at"])) if one["told_at"] else self.word("phrase", "untold")
+        told = self._phrase("told", minute_of(one["told_at"])) if one["told_at"] else self.word("phrase", "untold")
         said = (self.word("promise", one["kind"]), self.word("promise_status", one["status"]), told)
-        yield f"{_minute(one['due'])}  {' · '.join(said)}"
+        yield f"{minute_of(one['due'])}  {' · '.join(said)}"
 
     def _pause(self, one: Shown) -> Iterator[str]:
-        until = self._phrase("until", _minute(one["until"])) if one["until"] else ""
-        yield f"{_minute(one['from'])}  " + " · ".join(filter(None, (until, line(one["why"]))))
+        until = self._phrase("until", minute_of(one["until"])) if one["until"] else ""
+        yield f"{minute_of(one['from'])}  " + " · ".join(filter(None, (until, line(one["why"]))))
 
     def _message(self, one: Shown) -> Iterator[str]:
         to = ", ".join(one["to"])
         way = f"{one['from']} → {to}" if to else one["from"]
-        yield f"{_minute(one['at'])}  {line(way)} · {self.word('audience', one['audience'])}"
+        yield f"{minute_of(one['at'])}  {line(way)} · {self.word('audience', one['audience'])}"
         text = lines(one["reply_text"] or one["text"])
         if text:
             yield from indent(text, GAP * 2).splitlines()
@@ -144,30 +149,40 @@ class Terminal:
 
     def _event(self, one: Shown) -> Iterator[str]:
         by = self._words["by"].get(one["by"], one["by"])
-        said = [self.word("event", one["kind"]), line(by), line(self._told_in(one))]
         why = f" ({line(one['why'])})" if one["why"] else ""
-        yield f"{_minute(one['at'])}  {' · '.join(filter(None, said))}{why}"
+        if one["kind"] == EventKind.HELD and one["why"] in set(Verdict):
+            said = [self.word("held_event", one["why"]), line(one["text"])]
+            why = ""
+        else:
+            said = [self.word("event", one["kind"]), line(by), line(self._told_in(one))]
+        yield f"{minute_of(one['at'])}  {' · '.join(filter(None, said))}{why}"
 
     def _told_in(self, event: Shown) -> str:
         """Return an event's text; that of a promise is its kind and its time."""
         kind, _, instant = event["text"].partition(": ")
         if not event["kind"].startswith("promise_"):
             return str(event["text"])
-        return f"{self.word('promise', kind)}, {_minute(instant)}"
+        return f"{self.word('promise', kind)}, {minute_of(instant)}"
 
     def _outgoing(self, one: Shown) -> Iterator[str]:
         is_sent = one["status"] == OwedStatus.SENT and one["sent_at"]
         status = (
-            self._phrase("sent", _minute(one["sent_at"])) if is_sent else self.word("outgoing_status", one["status"])
+            self._phrase("sent", minute_of(one["sent_at"])) if is_sent else self.word("outgoing_status", one["status"])
         )
         said = (f"{self.word('outgoing', one['kind'])} → {line(one['to'])}", status)
         attempts = (self._phrase("attempts", one["attempts"]),) if one["attempts"] > 1 else ()
-        yield f"{_minute(one['due_at'])}  {' · '.join((*said, *attempts))}"
+        yield f"{minute_of(one['due_at'])}  {' · '.join((*said, *attempts))}"
 
     def _phrase(self, name: str, value: object) -> str:
         return self.word("phrase", name).format(value=value)
 
 
-def _minute(instant: str | None) -> str:
+def _table(language: str, file: str, override: Path | None) -> dict[str, Any]:
+    """Return the words of a file: the operator's own where there is one."""
+    root = override if override is not None and (override / language / file).is_file() else folders()
+    return load_toml(language, file, root)
+
+
+def minute_of(instant: str | None) -> str:
     """Return an exported instant to its minute: it is in the desk's zone already."""
     return instant[:MINUTE_CHARS].replace("T", " ") if instant else ""

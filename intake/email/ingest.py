@@ -17,6 +17,7 @@ from desk.base.meter import add, metered
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity
 from desk.claims import Claims
 from desk.rules.decision import Decision, HeldItem
+from desk.rules.held import Headline
 from desk.verbs.reception import Reception
 from intake.email.reading.automatic import OwnMail
 from intake.email.reading.headers import HeaderBlock, arrival_key, header_block
@@ -88,7 +89,7 @@ class Ingest:
     async def _again_or_hold(self, arrival: Arrival, error: Exception) -> None:
         if arrival.attempts >= ATTEMPT_MAX:
             try:
-                await self._reception.hold(arrival, type(error).__name__)
+                await self._reception.hold(arrival, type(error).__name__, _headline(arrival))
             except (StoreAway, ActLost) as away:
                 log.warning("store_away", part="ingest", cause=str(away))
             else:
@@ -137,6 +138,12 @@ class Ingest:
                 log.info("incident_changed", number=after.number, version=after.version)
         if not decision.incidents:
             log.info("mail_kept", held=any(isinstance(row, HeldItem) for row in decision.rows))
+
+
+def _headline(arrival: Arrival) -> Headline:
+    """What is told of a mail that no act could be made of; its bytes may not be at hand."""
+    block = arrival.headers if isinstance(arrival.headers, HeaderBlock) else header_block(arrival.raw)
+    return Headline(block.sender, block.subject, block.message_id)
 
 
 def _unreadable(arrival: Arrival, block: HeaderBlock) -> Message:

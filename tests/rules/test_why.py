@@ -27,6 +27,7 @@ from desk.base.names import (
     QueueReason,
     Severity,
     ThreadBy,
+    Verdict,
 )
 from desk.base.signs import Sign, SignFound, sign_of
 from desk.rules.calendar import Calendar
@@ -74,8 +75,8 @@ def owed(kind: OwedKind, to: str = ANA, *, status: OwedStatus = OwedStatus.SENT,
     }
 
 
-def item(reason: HeldReason, *, decided_at: datetime | None = None) -> Any:
-    return {"at": LATER, "reason": reason.value, "sender": "lista@otro.mx", "decided_at": decided_at}
+def item(reason: HeldReason, *, verdict: Verdict | None = None) -> Any:
+    return {"at": LATER, "reason": reason.value, "sender": "lista@otro.mx", "verdict": verdict}
 
 
 def known(*acts: Any, opened: str = PERSON, **more: Any) -> Known:
@@ -148,7 +149,11 @@ THREAD = known(
     event(EventKind.AUTOMATIC, by=ANA, why="Auto-Submitted: auto-replied"),
     (event(EventKind.BOUNCED, text=f"{ANA} 5.1.1", why="no such user"), event(EventKind.BOUNCED, text="eva@otro.mx")),
     event(EventKind.BOUNCED, why="X-Failed-Recipients"),
-    held=(item(HeldReason.FORGED_ADDRESS), item(HeldReason.LIST, decided_at=LATER)),
+    held=(
+        item(HeldReason.FORGED_ADDRESS),
+        item(HeldReason.LIST, verdict=Verdict.RELEASED),
+        item(HeldReason.OWN_MAIL, verdict=Verdict.DISCARDED),
+    ),
     copies=(LATER,),
 )
 TOLD = replace(

@@ -34,7 +34,6 @@ LATER = frozenset(
     (
         "phone",
         "doctor",
-        "held",
         "report",
         "announce",
         "reparse",

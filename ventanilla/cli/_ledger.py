@@ -6,6 +6,7 @@ password of its URL.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from desk.base.clock import WallClock
 from desk.base.errors import NotMigrated, StoreAway, UnknownNumber
 
 if TYPE_CHECKING:
+    from desk.commit import Commit
     from desk.ledger.reading import Reader
     from desk.views.export import Look
     from desk.wording.terminal import Terminal
@@ -45,6 +47,37 @@ async def opened(settings: "Settings") -> "AsyncIterator[tuple[Reader, Look]]":
             yield reader, Look(ZoneInfo(settings.desk.timezone), WallClock().now())
 
 
+@asynccontextmanager
+async def written(settings: "Settings") -> "AsyncIterator[Commit]":
+    """The ledger open for acts that make no rows of their own, beside whatever nodes are at work on it.
+
+    Raises StoreAway, NotMigrated.
+    """
+    from desk.commit import Commit
+    from desk.ledger.store import open_store
+
+    async with opened(settings):
+        pass  # a database that is not there, or not to date, is told before anything opens it for writing
+    with explained(settings):
+        store = await open_store(settings.database.url, pooled=settings.database.pooled)
+        commit = Commit(store, WallClock(), node="", tables=())
+        try:
+            yield commit
+        finally:
+            await commit.drain()
+            await store.close()
+
+
+def in_zone(settings: "Settings", at: datetime) -> str:
+    """Return an instant as it is exported."""
+    return at.astimezone(ZoneInfo(settings.desk.timezone)).isoformat(timespec="seconds")
+
+
+def override(settings: "Settings") -> Path | None:
+    """Return the folder of the operator's own words, None without one."""
+    return Path(settings.desk.templates) if settings.desk.templates else None
+
+
 def incident_id(words: Sequence[str]) -> int:
     """Return the id of the number that was typed, in any spelling. Raises UnknownNumber."""
     from desk.rules.numbers import id_of
@@ -60,7 +93,7 @@ def terminal(settings: "Settings") -> "Terminal":
     """Return the words of the desk's language. Raises TemplateMissing, TemplateBroken."""
     from desk.wording.terminal import Terminal
 
-    return Terminal(settings.desk.language, Path(settings.desk.templates) if settings.desk.templates else None)
+    return Terminal(settings.desk.language, override(settings))
 
 
 def _one_line(error: Exception) -> str:

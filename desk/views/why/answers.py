@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from desk.base.because import Because, Say, Word, because
-from desk.base.names import Audience, Channel, EventKind, OwedKind, OwedStatus
+from desk.base.names import Audience, Channel, EventKind, OwedKind, OwedStatus, Verdict
 from desk.base.signs import PERSONS, UNREADABLE, sign_of
 from desk.rules.informing import ASKED, ONCE_AN_HOUR
 from desk.views.why.known import Act, Known, Row
@@ -74,7 +74,7 @@ def _unanswered(known: Known) -> Iterator[tuple[datetime, Because]]:
         yield from _unanswered_by(known, act)
     yield from ((at, because(Say.UNANSWERED_COPY, at=at)) for at in known.copies)
     for item in known.held:
-        if item["decided_at"] is None:
+        if item["verdict"] != Verdict.RELEASED:
             yield item["at"], because(Say.UNANSWERED_HELD, at=item["at"], who=known.who(item["sender"]))
 
 

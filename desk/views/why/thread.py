@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from desk.base.because import Because, Say, Word, because
-from desk.base.names import Channel, EventKind, ThreadBy
+from desk.base.names import Channel, EventKind, ThreadBy, Verdict
 from desk.base.signs import PERSONS, UNREADABLE, sign_of
 from desk.rules.numbers import number_of
 from desk.views.why.known import Known, Row
@@ -62,6 +62,6 @@ def _copies(known: Known) -> Iterator[tuple[datetime, Because]]:
 
 def _held(known: Known) -> Iterator[tuple[datetime, Because]]:
     for item in known.held:
-        say = Say.HELD if item["decided_at"] is None else Say.RELEASED
+        say = {None: Say.HELD, Verdict.DISCARDED: Say.HELD_DISCARDED}.get(item["verdict"], Say.RELEASED)
         reason = Word("held", item["reason"])
         yield item["at"], because(say, at=item["at"], who=known.who(item["sender"]), reason=reason)
