@@ -16,6 +16,8 @@ from tests.engines import free_port
 from tests.stories.house import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
+UNBOUNDED = "[answers]\nper_address_per_hour = 0\nper_address_per_day = 0\n"
+"""Many stories have one address write many mails in one hour."""
 START_S = 30.0
 LOOK_S = 0.02
 
@@ -44,7 +46,7 @@ class RealNode:
         """Start the process and return once it says `ready`."""
         self.config.write_text(
             f'[database]\nurl = "{self.url}"\n[secrets]\nkey = "{KEY}"\n[smtp]\nport = {self.smtp}\n'
-            f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n"
+            f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n{UNBOUNDED}"
         )
         before = len(self.said("ready"))
         self.process = await asyncio.to_thread(self._launch)
