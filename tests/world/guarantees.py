@@ -190,8 +190,8 @@ def a_machine_is_never_answered(books: Books) -> Iterator[str]:
 
 
 def _over_the_caps(books: Books) -> Iterator[str]:
-    """Count answers by hour of the clock; an hour in which the clock was turned is no hour."""
-    turned = {moment.replace(minute=0, second=0, microsecond=0) for pair in books.life.jumped for moment in pair}
+    """Count answers by hour of the clock; one that was turned to has answers which an earlier hour let go."""
+    turned = {after.replace(minute=0, second=0, microsecond=0) for _, after in books.life.jumped}
     answers = {one.message_id: one for one in books.owed if one.kind in ("acknowledgement", "status")}
     in_hour: Counter[tuple[str, datetime]] = Counter()
     for message_id, at in books.life.relay.first_tried.items():
