@@ -9,13 +9,13 @@ from datetime import datetime
 from desk.ledger.statements import Run, Steps, places
 
 MAIL = "mail"
-ERASED_MAX = 200
+ERASED_MAX = 100
 """Mails erased in one transaction."""
-ERASED_BYTES_MAX = 32 * 1024 * 1024
+ERASED_BYTES_MAX = 8 * 1024 * 1024
 """Their bytes: each is overwritten, and who stores a mail meanwhile waits. One mail may be bigger."""
 PAGES_MAX = 256
 """Pages given back in one transaction: 4 MiB, each moved from the file's end."""
-SLACK = 10
+SLACK = 50
 """One page of so many may stay free: the next mails take it, and a file that breathes is not cut each time."""
 
 _UNREAD = "SELECT blob_id FROM arrivals WHERE done_at IS NULL"

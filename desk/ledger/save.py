@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from desk.base.message import Arrival
-from desk.base.names import Verdict
+from desk.base.names import Direction, Verdict
 from desk.ledger import forget
 from desk.ledger.statements import utc
 from desk.rules.caps import Place
@@ -334,7 +334,7 @@ def message_rows(message: StoredMessage, owed: int | None = None) -> Iterator[Wr
             to_json(message.to),
             message.subject,
             message.text,
-            message.reply_text,
+            "" if message.direction is Direction.OUT else message.reply_text,  # all of ours is new: it is kept once
             message.message_id[:MESSAGE_ID_MAX],
             message.blob,
             owed,

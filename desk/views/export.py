@@ -22,7 +22,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from desk.base.errors import UnknownNumber
-from desk.base.names import EventKind, PromiseKind, Queue, Status
+from desk.base.names import Direction, EventKind, PromiseKind, Queue, Status
 from desk.ledger.reading import Reader
 from desk.ledger.tables import (
     AssignmentRow,
@@ -286,7 +286,7 @@ def _message(row: Row, attachments: Sequence[Row], look: Look) -> Object:
         "to": json.loads(row["recipients"]),
         "subject": row["subject"],
         "text": row["text"],
-        "reply_text": row["reply_text"],
+        "reply_text": row["text"] if row["direction"] == Direction.OUT else row["reply_text"],
         "message_id": row["message_id"],
         "attachments": [{name: one[name] for name in ("name", "type", "size")} for one in attachments],
     }
