@@ -8,8 +8,9 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -47,10 +48,22 @@ sqlite3.register_adapter(datetime, _text)
 
 
 def create_file(path: Path) -> None:
-    """Make a new database file with the page size and vacuum mode that cannot be set once WAL is on."""
+    """Make a new database file with the page size and vacuum mode that cannot be set once WAL is on.
+
+    Who starts at the same time sees none or a finished one: it is made aside, and the first one made gets the name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size:
-        return
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as aside:
+            made = Path(aside) / path.name
+            _make(made)
+            with suppress(FileExistsError):
+                os.link(made, path)
+    elif not path.stat().st_size:
+        _make(path)
+
+
+def _make(path: Path) -> None:
     connection = sqlite3.connect(path)
     try:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
