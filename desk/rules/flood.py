@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from desk.base.names import Audience, Channel, OwedKind
-from desk.base.shapes import shape_of
-from desk.rules.decision import Decision, Ids, Owed
+from desk.base.names import OwedKind
+from desk.rules.decision import Decision, Ids
 from desk.rules.desk import Desk
 from desk.rules.mail import told
 from desk.rules.routing import Consultant
+from desk.rules.waiting import to_manager
 
 FLOOD_KEY = b"f"
 """First octet of the key of such a mail: apart from those of others."""
@@ -36,19 +36,6 @@ def flood(facts: FloodFacts, now: datetime) -> Decision:
     """Return the mail owed to a manager; nothing when it was owed before."""
     if facts.is_taken:
         return Decision()
-    owed_id = facts.ids.next("owed")
-    owed = Owed(
-        id=owed_id,
-        incident=None,
-        kind=OwedKind.ALERT,
-        channel=Channel.EMAIL,
-        to=facts.to.email,
-        language=facts.to.language or facts.desk.language,
-        audience=Audience.INTERNAL,
-        facts={"template": TEMPLATE, "at": told(facts.at), "to_name": facts.to.name, "limit": facts.limit},
-        due_at=now,
-        message_id=facts.desk.signer.message_id(None, owed_id),
-        envelope_from=facts.desk.signer.bounce_address(owed_id),
-        shape=shape_of(OwedKind.ALERT),
-    )
+    words = {"template": TEMPLATE, "at": told(facts.at), "to_name": facts.to.name, "limit": facts.limit}
+    owed = to_manager(facts.desk, facts.ids, facts.to, OwedKind.ALERT, facts=words, now=now)
     return Decision(key=flood_key(facts.desk.calendar.day_of(facts.at), facts.to.id), owed=(owed,))

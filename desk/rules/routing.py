@@ -1,6 +1,6 @@
 """Who is on the roster, and whose turn it is (DESIGN 3: Assignments)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -55,6 +55,11 @@ class Roster:
         present = [c for c in members if c.is_present(day)] or members
         workers = [c for c in present if c.role is Role.CONSULTANT] or present
         return min(workers, key=lambda c: (self.load.get(c.id, 0), c.order))
+
+
+def managers(consultants: Iterable[Consultant]) -> tuple[Consultant, ...]:
+    """Return the managers among consultants, in their order."""
+    return tuple(one for one in consultants if one.role is Role.MANAGER)
 
 
 def queue_for(severity: Severity) -> Queue:

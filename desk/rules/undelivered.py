@@ -16,7 +16,7 @@ from desk.rules.decision import Decision, DeliveryEnded, Event, HeldItem, Ids, I
 from desk.rules.desk import Desk
 from desk.rules.held import tell_at
 from desk.rules.incident import Incident
-from desk.rules.routing import Consultant, Roster
+from desk.rules.routing import Consultant, Roster, managers
 
 HELD_FOR: Mapping[OwedStatus, HeldReason] = {
     OwedStatus.REFUSED: HeldReason.REFUSED,
@@ -120,8 +120,7 @@ def next_contact(roster: Roster, address: str, tried: set[str], day: date) -> Co
     queue = missing.queue if missing else None
     members = [one for one in roster.consultants if one.queue is queue and one.role is Role.CONSULTANT]
     ordered = sorted(members, key=lambda one: (one.order < order, one.order))
-    managers = [one for one in roster.consultants if one.role is Role.MANAGER]
-    left = [one for one in (*ordered, *managers) if one.email.lower() not in tried]
+    left = [one for one in (*ordered, *managers(roster.consultants)) if one.email.lower() not in tried]
     return next((one for one in left if one.is_present(day)), None)
 
 

@@ -7,7 +7,6 @@ from datetime import date, datetime
 import structlog
 
 from desk.base.errors import ActLost
-from desk.base.names import Role
 from desk.commit import Commit
 from desk.ledger import load, summary
 from desk.ledger.statements import Steps
@@ -15,7 +14,7 @@ from desk.rules import digest
 from desk.rules.decision import Decision
 from desk.rules.desk import Desk
 from desk.rules.digest import DigestFacts, Opening, Standing
-from desk.rules.routing import Consultant
+from desk.rules.routing import Consultant, managers
 
 log = structlog.get_logger()
 
@@ -54,7 +53,7 @@ class Digests:
 
     def __init__(self, commit: Commit, consultants: Sequence[Consultant], desk: Desk) -> None:
         self._commit = commit
-        self._managers = tuple(one for one in consultants if one.role is Role.MANAGER)
+        self._managers = managers(consultants)
         self._desk = desk
         self._day: date | None = None
 

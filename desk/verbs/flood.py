@@ -7,14 +7,13 @@ from datetime import date, datetime
 import structlog
 
 from desk.base.errors import ActLost
-from desk.base.names import Role
 from desk.commit import Commit
 from desk.ledger import load
 from desk.rules import flood
 from desk.rules.decision import Decision
 from desk.rules.desk import Desk
 from desk.rules.flood import FloodFacts
-from desk.rules.routing import Consultant
+from desk.rules.routing import Consultant, managers
 
 log = structlog.get_logger()
 
@@ -50,7 +49,7 @@ class Floods:
 
     def __init__(self, commit: Commit, consultants: Sequence[Consultant], desk: Desk, limit: int) -> None:
         self._commit = commit
-        self._managers = tuple(one for one in consultants if one.role is Role.MANAGER)
+        self._managers = managers(consultants)
         self._desk = desk
         self._limit = limit
         self._day: date | None = None

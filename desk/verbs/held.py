@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from desk.base.errors import ActLost, UnknownHeld
-from desk.base.names import Role, Verdict
+from desk.base.names import Verdict
 from desk.commit import Commit
 from desk.ledger import held as room
 from desk.ledger import load
@@ -17,7 +17,7 @@ from desk.rules.decision import Decision
 from desk.rules.desk import Desk
 from desk.rules.held import KeptItem
 from desk.rules.incident import Incident
-from desk.rules.routing import Consultant
+from desk.rules.routing import Consultant, managers
 from desk.rules.waiting import AlertFacts
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ class Alerts:
 
     def __init__(self, commit: Commit, consultants: Sequence[Consultant], desk: Desk) -> None:
         self._commit = commit
-        self._managers = tuple(one for one in consultants if one.role is Role.MANAGER)[:IDS_MAX]
+        self._managers = managers(consultants)[:IDS_MAX]
         self._desk = desk
 
     async def look(self) -> None:
