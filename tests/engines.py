@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -91,14 +92,17 @@ class PostgresServer:
         raise PostgresAbsent(f"PostgreSQL does not start: {self._log()[-500:]}")
 
     def fresh_database(self) -> str:
-        """Create an empty database and return its address."""
+        """Create an empty database and return its address.
+
+        Without TLS: cancelled while it asks the server about TLS, asyncpg leaves a future with an error nobody awaits.
+        """
         name = f"test_{next(self._serial)}"
         self._sql(f"CREATE DATABASE {name} TEMPLATE template0")
-        return f"postgres://{OWNER}@127.0.0.1:{self.port}/{name}"
+        return f"postgres://{OWNER}@127.0.0.1:{self.port}/{name}?sslmode=disable"
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected to it."""
-        self._sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+        self._sql(f"DROP DATABASE IF EXISTS {urlsplit(url).path.removeprefix('/')} WITH (FORCE)")
 
     def kill(self) -> None:
         """End every process of the server as a power cut would; `start` brings it back on its port."""
