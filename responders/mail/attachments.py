@@ -11,18 +11,16 @@ from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from unicodedata import normalize
 from urllib.parse import quote
 
+from desk.base.file_names import ascii_name, safe_name
 from desk.base.transfer import decode_transfer
-from responders.mail.frame import BASE64_OCTETS, CRLF, LINE_MAX, boundary_of, clean
+from responders.mail.frame import BASE64_OCTETS, CRLF, LINE_MAX, boundary_of
 
 ENCODED_LINE = BASE64_OCTETS // 3 * 4
-NAME_MAX = 200
 # Characters of one stretch of a long name in RFC 2231; a letter is never cut in two.
 STRETCH_MAX = 60
 OCTET_STREAM: Final = "application/octet-stream"
-NAMELESS: Final = "attachment"
 
 # Transfer encodings that are copied, and how they are written.
 _KEPT = {"base64": "base64", "quoted-printable": "quoted-printable", "7bit": "7bit", "": "7bit"}
@@ -30,8 +28,6 @@ _KEPT = {"base64": "base64", "quoted-printable": "quoted-printable", "7bit": "7b
 _PLAIN = bytes(set(range(1, 128)) - set(CRLF))
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}")
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
-# What no file system, or not every one, takes in a name.
-_UNSAFE = re.compile(r'[/\\:*?"<>|]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,7 @@ def _headers(part: Part, encoding: str) -> bytes:
     charset = f"; charset={part.charset}" if kind.startswith("text/") and _CHARSET.fullmatch(part.charset) else ""
     disposition = f' filename="{name}"' if name.isascii() else _extended(name)
     return (
-        f'Content-Type: {kind}{charset};\r\n name="{_ascii(name)}"\r\n'
+        f'Content-Type: {kind}{charset};\r\n name="{ascii_name(name)}"\r\n'
         f"Content-Transfer-Encoding: {encoding}\r\n"
         f"Content-Disposition: attachment;\r\n{disposition}\r\n"
     ).encode("ascii")
@@ -142,25 +138,6 @@ def _type(kind: str, encoding: str) -> str:
     is_composite = kind.startswith(("multipart/", "message/"))
     is_kept = not is_composite or (kind == "message/rfc822" and encoding == "7bit")
     return kind if is_kept and _TYPE.fullmatch(kind) else OCTET_STREAM
-
-
-def safe_name(name: str) -> str:
-    """Return a file name on one line, without path, marks and what a file system refuses, its ending kept."""
-    name = _UNSAFE.sub("_", clean(name)).strip(". ")
-    if len(name) > NAME_MAX:
-        stem, dot, ending = name.rpartition(".")
-        kept = f"{dot}{ending}" if stem and len(ending) < STRETCH_MAX else ""
-        name = name[: NAME_MAX - len(kept)] + kept
-    return name or NAMELESS
-
-
-def _ascii(name: str) -> str:
-    """Return a name in ASCII: accents are dropped, other letters become a line."""
-    if name.isascii():
-        return name
-    plain = "".join(letter for letter in normalize("NFKD", name) if not "\u0300" <= letter <= "\u036f")
-    plain = _UNSAFE.sub("_", plain[:NAME_MAX])
-    return "".join(letter if letter.isascii() and letter.isprintable() else "_" for letter in plain)
 
 
 def _extended(name: str) -> str:

@@ -13,6 +13,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
 
+from desk.base.file_names import on_one_line
+
 CRLF = b"\r\n"
 # RFC 5322 2.1.1: preferred and largest line, without CRLF.
 LINE_PREFERRED = 76
@@ -32,7 +34,6 @@ REFERENCES_MAX = 20
 # Dates kept written: what an act owes, it owes at one instant.
 DATES_MAX = 1_024
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 # A local part that may hold anything because it is quoted; other addresses lose what would end them.
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>"]+')
@@ -101,9 +102,7 @@ def boundary_of(seed: str) -> bytes:
 
 def clean(value: str) -> str:
     """Return a header value on one line: controls and direction marks are gone, white space is single spaces."""
-    if value.isascii() and value.isprintable() and "  " not in value:
-        return value[:VALUE_MAX].strip()
-    return " ".join(_CONTROLS.sub(" ", value).split())[:VALUE_MAX].strip()
+    return on_one_line(value, VALUE_MAX)
 
 
 def wire_address(address: str) -> str:

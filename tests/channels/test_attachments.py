@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.base.file_names import safe_name
 from desk.base.names import Audience, Channel, OwedKind
 from desk.rules.decision import Owed
 from desk.wording.samples import SAMPLES
 from desk.wording.wording import Wording
 from intake.email.reading.read import read
-from responders.mail.attachments import Part, carried_of, mixed, safe_name
+from responders.mail.attachments import Part, carried_of, mixed
 from responders.mail.compose import Composed, MailIdentity, compose
 from responders.mail.frame import boundary_of
 
