@@ -17,6 +17,7 @@ import structlog
 from desk.base.clock import Clock
 from desk.base.errors import ActLost, StoreAway
 from desk.base.meter import metered, stage
+from desk.base.names import EVERY_ROLE, NodeRole
 from desk.ledger.batch import write_batch
 from desk.ledger.leases import id_blocks
 from desk.ledger.save import Change, change_of
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 F = TypeVar("F")
 R = TypeVar("R")
 
+PROBE = "probes"
+"""The name under which a node without traffic takes ids of nothing, to see that it can write."""
 ATTEMPT_MAX = 5
 """How often an act that lost is decided again before it is given up."""
 BATCH_MAX = 256
@@ -140,15 +143,27 @@ class Commit:
     """Writes decisions and the rows of claims, batch by batch.
 
     `tables` are those whose ids are at hand: a command whose acts make no rows leases none, and leaves no gaps.
+    `roles` say what this node carries: what it owes to others without RESPONDERS is left to whichever node has it.
     """
 
-    def __init__(self, store: Store, clock: Clock, node: str, tables: Iterable[str] = BLOCKS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        node: str,
+        tables: Iterable[str] = BLOCKS,
+        *,
+        roles: frozenset[NodeRole] = EVERY_ROLE,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.node = node
+        self.roles = roles
         self.ids = IdBlocks(tables)
         self.doubts = 0
         """Writes that ended in StoreAway: they may have been committed all the same."""
+        self.away_since: datetime | None = None
+        """Since when the store has taken nothing that was to be written; None when the last write was taken."""
         self._lanes = Lanes()
         self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
@@ -165,13 +180,14 @@ class Commit:
 
         Raises StoreAway when the database cannot write now, ActLost after ATTEMPT_MAX lost races.
         """
+        carrier = self.node if NodeRole.RESPONDERS in self.roles else None
         async with self._lanes.hold(act.lanes):
             for _ in range(ATTEMPT_MAX):
                 facts = await act.load()
                 await self.reserve()
                 now = self.clock.now()
                 decision = act.decide(facts, now)
-                if await self.write(change_of(decision, self.node, now)):
+                if await self.write(change_of(decision, carrier, now)):
                     for listener in self._listeners:
                         listener(decision)
                     return decision
@@ -184,7 +200,7 @@ class Commit:
         async with self._leasing:
             while tables := self.ids.wanting():
                 sizes = {table: BLOCKS[table] for table in tables}
-                for table, begin in (await self.store.write(id_blocks(sizes, FIRST))).items():
+                for table, begin in (await self._write_to_store(id_blocks(sizes, FIRST))).items():
                     self.ids.add(table, begin)
 
     async def write(self, change: Change) -> bool:
@@ -199,10 +215,14 @@ class Commit:
     async def run(self, steps: Steps[R]) -> R:
         """Run the rows of claims that are taken, not decided: leases. Raises StoreAway."""
         try:
-            return await self.store.write(steps)
+            return await self._write_to_store(steps)
         except StoreAway:
             self.doubts += 1
             raise
+
+    async def probe(self) -> None:
+        """Write something that changes nothing for anybody: a store may answer and take nothing. Raises StoreAway."""
+        await self._write_to_store(id_blocks({PROBE: 1}, {}))
 
     async def drain(self) -> None:
         """Wait until everything handed in has been written."""
@@ -229,7 +249,16 @@ class Commit:
     async def _write_one(self, changes: list[Change]) -> list[bool]:
         with stage("decide and write"):
             steps = write_batch(changes, self.clock.now())
-        return await self.store.write(steps)
+        return await self._write_to_store(steps)
+
+    async def _write_to_store(self, steps: Steps[R]) -> R:
+        try:
+            written = await self.store.write(steps)
+        except StoreAway:
+            self.away_since = self.away_since or self.clock.now()
+            raise
+        self.away_since = None
+        return written
 
     async def _isolate(self, batch: list[_Pending]) -> None:
         for pending in batch:
