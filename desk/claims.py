@@ -17,6 +17,7 @@ import structlog
 from desk.base.errors import StoreAway
 from desk.base.message import Arrival, Delivery
 from desk.base.meter import metered
+from desk.base.names import NodeRole
 from desk.commit import Commit
 from desk.ledger import leases, load
 from desk.ledger.leave import leave
@@ -33,6 +34,8 @@ R = TypeVar("R")
 
 LATELY_BYTES_MAX = 16 * 1024 * 1024
 """Raw mail kept in memory past its reader, for its notice: reading 3 MiB again costs 6 ms on SQLite, more elsewhere."""
+IN_HAND_MAX = 256
+"""Owed rows that wait in this node from which it claims no more: others may have them."""
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 """Raw mail kept in memory between its commit and its reader; beyond it the bytes are read from the ledger again."""
 
@@ -195,7 +198,9 @@ class Claims:
         self._take_in_hand(arrival)
 
     async def claim_arrivals(self) -> int:
-        """Take arrivals that no living node has in hand; return how many."""
+        """Take arrivals that no living node has in hand; return how many. Without INTAKE none: nobody here reads."""
+        if NodeRole.INTAKE not in self._commit.roles:
+            return 0
         taken = await self._claim(leases.ARRIVALS)
         if taken:
             await self._load_arrivals(taken)
@@ -209,6 +214,8 @@ class Claims:
     # Owed rows
 
     def _hand_on(self, decision: Decision) -> None:
+        if NodeRole.RESPONDERS not in self._commit.roles:
+            return
         now = self._commit.clock.now()
         for owed in decision.owed:
             if (owed.not_before or owed.due_at) <= now:
@@ -219,11 +226,19 @@ class Claims:
         self.owed.put(waiting)
 
     async def claim_owed(self) -> int:
-        """Take owed rows whose time has come and that no living node has in hand; return how many."""
-        taken = await self._claim(leases.owed_at(self._commit.clock.now()))
-        if taken:
-            await self._load_owed(taken)
-        return len(taken)
+        """Take owed rows whose time has come and that no living node has in hand; return how many.
+
+        Without RESPONDERS none: nobody here sends.
+        """
+        if NodeRole.RESPONDERS not in self._commit.roles:
+            return 0
+        count, is_more = 0, True
+        while is_more and len(self.owed) < IN_HAND_MAX:
+            taken = await self._claim(leases.owed_at(self._commit.clock.now()))
+            if taken:
+                await self._load_owed(taken)
+            count, is_more = count + len(taken), len(taken) == leases.CLAIM_MAX
+        return count
 
     async def _load_owed(self, ids: Sequence[int]) -> None:
         for waiting in await self._loaded(leases.owed(ids)):

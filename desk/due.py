@@ -70,7 +70,10 @@ class Due:
             await asyncio.sleep(LOOK_S)
 
     async def _watch(self) -> None:
-        """Take up at once what another process left: a mail by the pipe. What is missed here, the next look finds."""
+        """Take up at once what another process left: a mail by the pipe, an answer of a node that does not send.
+
+        What is missed here, the next look finds.
+        """
         while True:
             try:
                 await self._commit.store.others_wrote()

@@ -29,6 +29,18 @@ class Role(StrEnum):
     MANAGER = "manager"
 
 
+class NodeRole(StrEnum):
+    """What a node carries out beside what falls due (CONTRACT 1, `run --roles`): takes mail and calls in, sends what is
+    owed, shows pages."""
+
+    INTAKE = "intake"
+    RESPONDERS = "responders"
+    BOARD = "board"
+
+
+EVERY_ROLE = frozenset(NodeRole)
+
+
 class Status(StrEnum):
     """States of an incident (DESIGN 3)."""
 

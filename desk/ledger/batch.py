@@ -26,6 +26,11 @@ def write_batch(changes: Sequence[Change], now: datetime) -> Steps[list[bool]]:
     ]
     won = yield from _take_keys(changes, won, now)
     won = yield from take_places(changes, won)
+    yield from _write(changes, won)
+    return won
+
+
+def _write(changes: Sequence[Change], won: Sequence[bool]) -> Steps[None]:
     by_statement: defaultdict[str, list[Parameters]] = defaultdict(list)
     for change, is_winner in zip(changes, won, strict=True):
         if is_winner:
@@ -34,7 +39,8 @@ def write_batch(changes: Sequence[Change], now: datetime) -> Steps[list[bool]]:
     for name, sql in STATEMENTS.items():
         if name in by_statement:
             yield Many(sql, by_statement[name])
-    return won
+    if any(is_winner and change.is_left for change, is_winner in zip(changes, won, strict=True)):
+        yield Run("SELECT {tell_nodes}")
 
 
 def _versions(changes: Sequence[Change]) -> Steps[dict[int, int]]:

@@ -12,16 +12,15 @@ from desk.base.message import Arrival
 from desk.ledger.batch import write_batch
 from desk.ledger.load import first_copy
 from desk.ledger.save import Change, arrival_rows, copy_rows
-from desk.ledger.statements import Run, Steps
+from desk.ledger.statements import Steps
 
 
 def leave(arrival: Arrival, key: str, now: datetime, expires_at: datetime) -> Steps[None]:
     """Write a mail that no node has; a further copy as a row of its own that owes nothing."""
     sha256 = hashlib.sha256(arrival.raw).hexdigest()
-    first = Change(arrival_rows(arrival, key, sha256, None, expires_at), key=key, ref=arrival.id)
+    first = Change(arrival_rows(arrival, key, sha256, None, expires_at), key=key, ref=arrival.id, is_left=True)
     (is_first,) = yield from write_batch([first], now)
     if is_first:
-        yield Run("SELECT {tell_nodes}")
         return
     blob, incident = yield from first_copy(key)
     yield from write_batch([Change(copy_rows(replace(arrival, blob=blob), key, incident))], now)

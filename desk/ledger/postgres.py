@@ -79,7 +79,7 @@ async def step_through(connection: asyncpg.Connection, steps: Steps[R], first: R
 
 
 class Listening:
-    """A connection on which the server tells that a process which is no node left something (LISTEN).
+    """A connection on which the server tells that a process left something it does not carry (LISTEN).
 
     One that broke counts as told, and so does a new one: nobody knows what was told meanwhile.
     """
@@ -152,7 +152,7 @@ class PostgresStore:
                 raise NotMigrated(str(error)) from error
 
     async def others_wrote(self) -> None:
-        """Return when a process that is no node says that it left something; never where nothing can be told.
+        """Return when a process says that it left something to others; never where nothing can be told.
 
         Raises StoreAway.
         """

@@ -127,7 +127,8 @@ STATEMENTS: dict[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one winner writes, and what must hold for it to win: versions, an arrival not done, an owed row still
-    waiting, a key that is new, places that are to be had. `ref` is what the key stands for."""
+    waiting, a key that is new, places that are to be had. `ref` is what the key stands for; `is_left` tells that its
+    writer carries no further what it writes: other nodes are told of it."""
 
     rows: tuple[Written, ...]
     versions: tuple[tuple[int, int], ...] = ()
@@ -136,14 +137,15 @@ class Change:
     key: str | None = None
     ref: int = 0
     places: tuple[Place, ...] = ()
+    is_left: bool = False
 
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Returns the JSON text that lists and facts are kept as; one encoder for all (`json.dumps` makes one a call)."""
 
 
-def change_of(decision: Decision, node: str, now: datetime) -> Change:
-    """Return what a decision writes. `node` is who its owed rows are born leased to."""
+def change_of(decision: Decision, node: str | None, now: datetime) -> Change:
+    """Return what a decision writes. `node` is who its owed rows are born leased to; None leaves them to any node."""
     first = decision.incidents[0].after.id if decision.incidents else _same_incident(decision)
     versions = {change.after.id: change.after.version for change in decision.incidents}
     rows: list[Written] = []
@@ -162,6 +164,7 @@ def change_of(decision: Decision, node: str, now: datetime) -> Change:
         owed=next((row.owed for row in decision.rows if isinstance(row, DeliveryEnded)), None),
         key=decision.key.hex() if decision.key is not None else None,
         ref=first or 0,
+        is_left=node is None and bool(decision.owed),
     )
 
 
@@ -258,7 +261,7 @@ def _events(events: Iterable[Event], versions: dict[int, int]) -> Iterator[Writt
         yield "event", (*parameters, event.why)
 
 
-def _owed(owed: Owed, node: str, now: datetime) -> Written:
+def _owed(owed: Owed, node: str | None, now: datetime) -> Written:
     not_before = owed.not_before or owed.due_at
     common = (
         owed.id,
@@ -279,7 +282,7 @@ def _owed(owed: Owed, node: str, now: datetime) -> Written:
         owed.reply_to,
         owed.envelope_from,
     )
-    return ("owed", (*common, node)) if not_before <= now else ("owed_later", common)
+    return ("owed", (*common, node)) if node is not None and not_before <= now else ("owed_later", common)
 
 
 def _row(row: Row) -> Iterator[Written]:

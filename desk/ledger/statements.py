@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 LEASE_S = 30
 CHANNEL = "ventanilla"
-"""Where a process that is no node tells the nodes that it left something to take up (PostgreSQL's NOTIFY)."""
+"""Where a process tells the nodes that it left something that it does not carry itself (PostgreSQL's NOTIFY)."""
 
 
 @dataclass(frozen=True, slots=True)
