@@ -1,11 +1,12 @@
 """A client that costs as little as it can: mails over kept SMTP connections, each verb waiting for its reply.
 
 Promises: every mail is sent once; for each the monotonic instants (the machine's, the same in every process) of its
-MAIL command and of the reply to its content are kept; a reply that is not the expected one ends the run. Never: reads a
-mail.
+MAIL command and of the reply to its content are kept; a reply that is not the expected one ends the run. Paced, a mail
+has begun at the instant it was planned for, whether a connection was free by then or not. Never: reads a mail.
 """
 
 import asyncio
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,6 +14,10 @@ from time import monotonic
 from benchmarks.mix import DESK, Mail
 
 CONNECTIONS = 8
+PACED_CONNECTIONS = 32
+"""Of a paced run: enough that a mail's wait is the server's doing."""
+PACE_SEED = 3
+AT_ONCE = 0.0
 REPLY_TIMEOUT_S = 120.0
 
 
@@ -36,6 +41,15 @@ class Sending:
         return max(self.accepted.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A mail, its content on the wire, and the monotonic instant it is planned for, or AT_ONCE: as soon as may be."""
+
+    mail: Mail
+    content: bytes
+    planned: float
+
+
 def wire(mail: Mail) -> bytes:
     """Return a mail's content as it follows 354: dots stuffed, with the line that ends it."""
     raw = mail.raw if mail.raw.endswith(b"\r\n") else mail.raw + b"\r\n"
@@ -45,12 +59,24 @@ def wire(mail: Mail) -> bytes:
 
 async def send_all(port: int, mails: Sequence[Mail], connections: int = CONNECTIONS) -> Sending:
     """Send the mails over so many connections. Raises UnexpectedReply."""
-    ready = [(mail, wire(mail)) for mail in mails]
+    return await _send(port, [Turn(mail, wire(mail), AT_ONCE) for mail in mails], connections)
+
+
+async def send_paced(port: int, mails: Sequence[Mail], rate: float) -> Sending:
+    """Send so many mails a second in the mean, as independent people do (Poisson). Raises UnexpectedReply."""
+    chance, at, turns = random.Random(PACE_SEED), monotonic(), []
+    for mail in mails:
+        at += chance.expovariate(rate)
+        turns.append(Turn(mail, wire(mail), at))
+    return await _send(port, turns, PACED_CONNECTIONS)
+
+
+async def _send(port: int, turns: Sequence["Turn"], connections: int) -> Sending:
     sending = Sending()
     clients = [await Client.connect(port, sending) for _ in range(connections)]
-    queue = iter(ready)
+    queue = iter(turns)
     try:
-        async with asyncio.timeout(REPLY_TIMEOUT_S + len(mails)):
+        async with asyncio.timeout(REPLY_TIMEOUT_S + len(turns)):
             await asyncio.gather(*(client.send_from(queue) for client in clients))
     finally:
         for client in clients:
@@ -75,15 +101,17 @@ class Client(asyncio.Protocol):
         await client.say(b"EHLO load.example\r\n", b"250")
         return client
 
-    async def send_from(self, queue: Iterator[tuple[Mail, bytes]]) -> None:
+    async def send_from(self, queue: Iterator[Turn]) -> None:
         """Send mail after mail until the queue is empty."""
-        for mail, content in queue:
-            self._sending.begun[mail.message_id] = monotonic()
-            await self.say(b"MAIL FROM:<%b>\r\n" % mail.sender.encode(), b"250")
+        for turn in queue:
+            if turn.planned:
+                await asyncio.sleep(turn.planned - monotonic())
+            self._sending.begun[turn.mail.message_id] = turn.planned or monotonic()
+            await self.say(b"MAIL FROM:<%b>\r\n" % turn.mail.sender.encode(), b"250")
             await self.say(b"RCPT TO:<%b>\r\n" % DESK.encode(), b"250")
             await self.say(b"DATA\r\n", b"354")
-            await self.say(content, b"250")
-            self._sending.accepted[mail.message_id] = monotonic()
+            await self.say(turn.content, b"250")
+            self._sending.accepted[turn.mail.message_id] = monotonic()
 
     async def say(self, line: bytes, code: bytes) -> None:
         assert self._transport is not None

@@ -13,7 +13,7 @@ from time import monotonic
 
 from benchmarks.answers import Answers, answers_to
 from benchmarks.cpu import tree_seconds
-from benchmarks.load import Sending, send_all
+from benchmarks.load import Sending, send_all, send_paced
 from benchmarks.mix import Mail
 from benchmarks.postfix import Postfix
 from benchmarks.relay import Relay
@@ -26,6 +26,8 @@ QUIET_S = 0.5
 STUCK_S = 20.0
 """Nothing came for this long while something is missing."""
 LOOK_S = 0.05
+PACED_LOAD = 0.7
+"""Of the rate at which the house answered the mails that came as fast as it took them."""
 IDLE_LOOK_S = 0.01
 IDLE_LOOKS_MAX = 1000
 
@@ -40,6 +42,7 @@ class Run:
     cpu_s: float
     to_250: list[float]
     to_answer: list[float] = field(default_factory=list)
+    paced_to_250: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     database_s: float = 0.0
     idle_s: list[float] = field(default_factory=list)
@@ -100,13 +103,17 @@ async def run_postfix(mails: Sequence[Mail]) -> Run:
     return run
 
 
-async def run_house(mails: Sequence[Mail], house: House, idle_mails: Sequence[Mail] = ()) -> Run:
-    """Have the service answer the mails; after that, on the quiet service, single mails one after the other."""
+async def run_house(
+    mails: Sequence[Mail], house: House, paced_mails: Sequence[Mail] = (), idle_mails: Sequence[Mail] = ()
+) -> Run:
+    """Have the service answer the mails; then others at PACED_LOAD; then, on the quiet service, single mails."""
     async with _relay() as relay:
         service = Service(relay.port, house.url, is_metered=house.is_metered, profile=house.profile)
         try:
             await service.start()
             run = await _answered(mails, house, service, relay)
+            if paced_mails:
+                await _paced(run, paced_mails, service, relay)
             run.idle_s = [await _single(mail, service, relay) for mail in idle_mails]
             run.wrong += service.troubles()
         finally:
@@ -131,6 +138,15 @@ async def _answered(mails: Sequence[Mail], house: House, service: Service, relay
     if cost.stages:
         run.stages = {**cost.stages, "reader": cost.readers_s}
     return run
+
+
+async def _paced(run: Run, mails: Sequence[Mail], service: Service, relay: Relay) -> None:
+    """Send mails at PACED_LOAD of the run's own rate, and note how long each waited for its 250."""
+    before = await relay.count()
+    sending = await send_paced(service.port, mails, run.rate * PACED_LOAD)
+    await _all_there(relay, before + len(mails) * ANSWERS_A_MAIL)
+    run.paced_to_250 = _waits(sending)
+    run.wrong += answers_to(mails, await relay.report()).wrong
 
 
 async def _single(mail: Mail, service: Service, relay: Relay) -> float:
