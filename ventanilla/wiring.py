@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -25,7 +26,7 @@ from board.status_page import DeskIdentity, StatusPage
 from connections.tls import server_context
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
-from desk.base.names import Channel
+from desk.base.names import EVERY_ROLE, Channel, NodeRole
 from desk.base.reading_words import load_reading_words
 from desk.caps import Caps
 from desk.claims import Claims
@@ -76,9 +77,11 @@ LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a node is started: its readers, web routes that a command adds, what is called when it is up."""
+    """How a node is started: its readers, what it carries, web routes that a command adds, what is called when it is
+    up. What falls due every node performs: the version guard sees that it happens once."""
 
     workers: int = 1
+    roles: frozenset[NodeRole] = EVERY_ROLE
     routes: tuple[web.RouteDef, ...] = ()
     when_ready: Callable[[], None] = lambda: None
 
@@ -127,7 +130,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         closing.enter_context(alone_on(database.url))
         store = await open_store(database.url, pooled=database.pooled, listen_url=database.listen_url)
         closing.push_async_callback(store.close)
-        commit = Commit(store, clock, node=secrets.token_hex(8))
+        commit = Commit(store, clock, node=secrets.token_hex(8), roles=start.roles)
         closing.push_async_callback(commit.drain)
         await _take_up_copy(commit)
         consultants = await enrol(roster_of(settings), commit)
@@ -136,12 +139,11 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         claims = Claims(commit, settings.retention.raw)
         desk = desk_of(settings)
 
-        grader = partial(triage_grader, settings.triage.mode, _override(settings))
-        readers = Readers(start.workers, load_reading_words(_override(settings)), grader)
+        readers = _readers(settings, start)
         await readers.start()
         closing.push_async_callback(readers.stop)
         ingest = Ingest(claims, readers, Reception(commit, book, desk))
-        doors = _doors(settings, desk.signer, ingest, hostname)
+        doors = _doors(settings, desk.signer, ingest, hostname) if NodeRole.INTAKE in start.roles else ()
 
         relays = await closing.enter_async_context(_relays(settings, hostname))
         identity = MailIdentity(settings.desk.address, settings.desk.name)
@@ -159,7 +161,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         health = Health(settings, store, clock, doors=doors, outbox=outbox, relays=relays)
         commit.on_committed(health.note)
         page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
-        server = await _serve(settings, (*health.routes(), *page.routes(), *start.routes))
+        pages = page.routes() if NodeRole.BOARD in start.roles else ()
+        server = await _serve(settings, (*health.routes(), *pages, *start.routes))
         closing.push_async_callback(server.cleanup)
         for door in doors:
             await door.start()
@@ -171,9 +174,9 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
             Retention(commit),
         )
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (due, ingest, outbox, relays)]
+            running = [tasks.create_task(part.run()) for part in (due, *_carriers(start.roles, ingest, outbox, relays))]
             health.is_ready = True
-            log.info("ready", node=commit.node, **_ports(settings), pid=os.getpid())
+            log.info("ready", node=commit.node, roles=sorted(start.roles), **_ports(settings, doors), pid=os.getpid())
             start.when_ready()
             try:
                 yield Node(commit, claims, ingest, outbox, doors, readers, due)
@@ -185,8 +188,33 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
                     task.cancel()
 
 
-def _ports(settings: Settings) -> dict[str, int]:
-    return {"smtp": settings.smtp.port, "lmtp": settings.lmtp.port, "http": settings.http.port}
+def _readers(settings: Settings, start: Start) -> Readers:
+    """Return the readers of a node; one that takes nothing in has none, and no words to read with."""
+    words = load_reading_words(_override(settings))
+    if NodeRole.INTAKE not in start.roles:
+        return Readers(0, words)
+    return Readers(start.workers, words, partial(triage_grader, settings.triage.mode, _override(settings)))
+
+
+class Runs(Protocol):
+    """A part with a loop of its own."""
+
+    async def run(self) -> None: ...
+
+
+def _carriers(roles: frozenset[NodeRole], ingest: Ingest, outbox: Outbox, relays: Relays) -> list[Runs]:
+    """Return the loops of a node's roles: what none of them carries is never claimed by it."""
+    found: list[Runs] = []
+    if NodeRole.INTAKE in roles:
+        found.append(ingest)
+    if NodeRole.RESPONDERS in roles:
+        found += [outbox, relays]
+    return found
+
+
+def _ports(settings: Settings, doors: tuple[SmtpListener, ...]) -> dict[str, int]:
+    """Return where this node listens, 0 for a door that is off."""
+    return {"smtp": 0, "lmtp": 0, **{door.transport: door.port for door in doors}, "http": settings.http.port}
 
 
 def _doors(settings: Settings, signer: Signer, ingest: Ingest, hostname: str) -> tuple[SmtpListener, ...]:

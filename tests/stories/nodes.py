@@ -30,6 +30,8 @@ class RealNode:
     url: str
     relay_port: int
     workers: int = 1
+    roles: str = ""
+    more: str = UNBOUNDED
     smtp: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class RealNode:
         """Start the process and return once it says `ready`."""
         self.config.write_text(
             f'[database]\nurl = "{self.url}"\n[secrets]\nkey = "{KEY}"\n[smtp]\nport = {self.smtp}\n'
-            f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n{UNBOUNDED}"
+            f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n{self.more}"
         )
         before = len(self.said("ready"))
         self.process = await asyncio.to_thread(self._launch)
@@ -59,7 +61,7 @@ class RealNode:
         command = [sys.executable, "-m", "ventanilla", "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*command, "--workers", str(self.workers)],
+                [*command, "--workers", str(self.workers), *(["--roles", self.roles] if self.roles else [])],
                 cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,

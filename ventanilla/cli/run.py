@@ -3,7 +3,8 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from ventanilla.cli import GOOD
+from desk.base.names import EVERY_ROLE, NodeRole
+from ventanilla.cli import GOOD, WRONG_USE
 
 if TYPE_CHECKING:
     from desk.base.clock import Clock
@@ -12,11 +13,22 @@ if TYPE_CHECKING:
 
 WORKERS_MAX = 64
 """Reader processes of one node."""
+ONE_NODE = (
+    "--roles divides the work among nodes on PostgreSQL, and database.url is a SQLite file, which has one node; "
+    "leave --roles out, or name a server in database.url"
+)
 
 
 def add(commands: "Commands") -> None:
     parser = commands.add_parser("run", help="take mail in, answer it, and watch the promises until SIGTERM")
     arguments(parser)
+    parser.add_argument(
+        "--roles",
+        type=_roles,
+        default=EVERY_ROLE,
+        metavar="ROLE,…",
+        help=f"what this one of several nodes on PostgreSQL carries: {', '.join(NodeRole)}; default all",
+    )
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -33,18 +45,23 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace, settings: "Settings") -> int:
     end_at_once_on_signals()
     import asyncio
+    import sys
 
     from desk.base.clock import WallClock
     from desk.base.errors import SettingsInvalid
+    from desk.ledger.store import sqlite_path
     from ventanilla.settings import first_start_problems
     from ventanilla.wiring import Start, run_node
 
     problems = first_start_problems(settings)
     if problems:
         raise SettingsInvalid(problems)
+    if args.roles != EVERY_ROLE and sqlite_path(settings.database.url) is not None:
+        sys.stderr.write(f"ventanilla run: {ONE_NODE}\n")
+        return WRONG_USE
     clock = WallClock()
     begin_log(settings, clock)
-    asyncio.run(run_node(settings, clock, Start(workers=args.workers)))
+    asyncio.run(run_node(settings, clock, Start(workers=args.workers, roles=args.roles)))
     return GOOD
 
 
@@ -88,3 +105,11 @@ def _workers(text: str) -> int:
     if not text.isdigit() or int(text) > WORKERS_MAX:
         raise ArgumentTypeError(f"{text!r}: write a number from 0 to {WORKERS_MAX}")
     return int(text)
+
+
+def _roles(text: str) -> frozenset[NodeRole]:
+    words = [word.strip() for word in text.split(",")]
+    unknown = [word for word in words if word not in set(NodeRole)]
+    if unknown:
+        raise ArgumentTypeError(f"{unknown[0]!r} is no role: write some of {','.join(NodeRole)}")
+    return frozenset(map(NodeRole, words))
