@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from desk.base.clock import Clock
+from desk.base.discreet import told
 from desk.base.errors import ActLost, StoreAway
 from desk.base.meter import metered, stage
 from desk.base.names import EVERY_ROLE, NodeRole
@@ -240,7 +241,7 @@ class Commit:
                 self.doubts += 1
                 _fail(batch, away)
             except Exception as error:  # noqa: BLE001 -- a loop head: one bad row must not fail the others
-                log.warning("batch_isolated", size=len(batch), error=repr(error))
+                log.warning("batch_isolated", size=len(batch), error=told(error))
                 await self._isolate(batch)
             else:
                 for pending, is_winner in zip(batch, won, strict=True):

@@ -1,7 +1,8 @@
 """Log events: one line each on standard error, `{"event", "at", "level", …}` (CONTRACT 5).
 
-Promises: fields bound by contextvars stand in every line; no value of a secret setting is written; a log call never
-raises because its stream is full or gone. Never: formats anything below the configured level, or keeps a line.
+Promises: fields bound by contextvars stand in every line; no value of a secret setting is written, no mail address and
+nothing that an error quotes of a mail (`desk.base.discreet`), at any level; a log call never raises because its stream
+is full or gone. Never: formats anything below the configured level, or keeps a line.
 """
 
 import json
@@ -12,9 +13,10 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from desk.base.clock import Clock
+from desk.base.discreet import told_at_length, without_addresses
 
 MASK = "***"
 SECRET_MIN = 6
@@ -22,6 +24,8 @@ SECRET_MIN = 6
 SECRET_FIELDS = frozenset({"password", "secret", "token", "key", "authorization", "pin", "auth_token", "client_secret"})
 """Fields whose value is never written, whoever logged it."""
 LIBRARY_EVENT = "library_spoke"
+OF_SETTINGS = frozenset({"settings_loaded"})
+"""Events that say what the operator wrote into the configuration, the desk's own address among it, and nothing else."""
 
 
 class Lines:
@@ -62,10 +66,14 @@ def _processors(form: str, zone: ZoneInfo, clock: Clock, secrets: Iterable[str])
     render = _json_line if form == "json" else _text_line
     return [
         structlog.contextvars.merge_contextvars,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_error),
         _in_order(zone, clock),
         _masked(render, secrets),
     ]
+
+
+def _error(exc_info: ExcInfo) -> str:
+    return told_at_length(exc_info[1])
 
 
 def _in_order(zone: ZoneInfo, clock: Clock) -> Processor:
@@ -86,15 +94,18 @@ def _in_order(zone: ZoneInfo, clock: Clock) -> Processor:
 
 
 def _masked(render: Any, secrets: Iterable[str]) -> Processor:
-    """Return the last step: the line, with every secret masked, in the form JSON gives it too."""
+    """Return the last step: the line without addresses, every secret masked, in the form JSON gives it too."""
     known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
     sought = tuple(sorted(known | {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in known}, key=len))[::-1]
 
     def last(_logger: WrappedLogger, _level: str, fields: EventDict) -> str:
+        is_of_settings = fields["event"] in OF_SETTINGS
         line: str = render(fields)
         for secret in sought:
             if secret in line:
                 line = line.replace(secret, MASK)
+        if not is_of_settings:
+            line = without_addresses(line)
         # A lone surrogate cannot be written as UTF-8; as an escape it is sound JSON too.
         return line if line.isascii() else line.encode("utf-8", "backslashreplace").decode()
 
@@ -124,4 +135,5 @@ class _LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()
         say = log.error if record.levelno >= logging.ERROR else log.warning
-        say(LIBRARY_EVENT, library=record.name, text=record.getMessage(), exc_info=record.exc_info)
+        text = record.getMessage().partition("\n")[0]  # asyncio's further lines show a task with what it was given
+        say(LIBRARY_EVENT, library=record.name, text=text, exc_info=record.exc_info)

@@ -70,7 +70,9 @@ class Relays:
             if may_have_left or later.data_sent:
                 raise
             refused = later
-        log.info("relay_passed_over", relay=self._first.name, by=self._fallback.name, cause=str(refused))
+        # What a relay says of one mail may name whose mailbox it is: that is kept with the mail, not in the log.
+        cause = refused.code if refused.counts else str(refused)
+        log.info("relay_passed_over", relay=self._first.name, by=self._fallback.name, cause=cause)
         try:
             return await self._by(self._fallback, envelope_from, recipient, content)
         except DeliveryLater as later:

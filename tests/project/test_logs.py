@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
+from desk.base.discreet import told
+from ventanilla.__main__ import show_mistake
 from ventanilla.logs import Lines, set_up
 
 AT = datetime(2026, 11, 24, 17, 40, tzinfo=UTC)
@@ -81,15 +83,15 @@ def test_a_secret_is_masked_wherever_it_stands_and_however_it_is_escaped() -> No
     stream = io.StringIO()
     begin(stream, secrets=(CANARY, 'con "comillas"\\'))
     try:
-        raise ValueError(f"login {CANARY} failed")
-    except ValueError:
+        raise ConnectionRefusedError(f"login {CANARY} failed")
+    except OSError:
         structlog.get_logger().exception("delivery_failed", said=[f"x{CANARY}x", 'con "comillas"\\'], password="other")
     line = json.loads(stream.getvalue())
     assert CANARY not in stream.getvalue()
     assert "comillas" not in stream.getvalue()
     assert line["said"] == ["x***x", "***"]
     assert line["password"] == "***"
-    assert "ValueError: login *** failed" in line["exception"]
+    assert "ConnectionRefusedError: login *** failed" in line["exception"]
 
 
 def test_a_stream_that_takes_nothing_is_counted_and_raises_nothing() -> None:
@@ -134,3 +136,59 @@ def test_what_a_library_warns_of_is_an_event_too() -> None:
         "aiosmtpd",
         "odd peer",
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(f"could not read {CANARY!r}"),
+        KeyError(CANARY),
+        UnicodeEncodeError("utf-8", CANARY, 0, 1, CANARY),
+        json.JSONDecodeError(CANARY, CANARY, 0),
+        ExceptionGroup(CANARY, [ValueError(CANARY), LookupError(CANARY)]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_an_error_quotes_is_not_written_but_its_class_place_and_chain_are(error: Exception) -> None:
+    stream = io.StringIO()
+    begin(stream, level="debug")
+    try:
+        try:
+            raise error
+        except Exception as first:
+            raise RuntimeError(CANARY) from first
+    except RuntimeError as second:
+        structlog.get_logger().exception("act_failed", error=told(second))
+        logging.getLogger("asyncio").exception("Task exception was never retrieved\nfuture: <%r>", error)
+    assert CANARY not in stream.getvalue()
+    for line in map(json.loads, stream.getvalue().splitlines()):
+        assert type(error).__name__ in line["exception"]
+        assert line["exception"].endswith("\nRuntimeError")
+        assert "raise RuntimeError(CANARY) from first" in line["exception"]
+
+
+def test_no_address_is_written_but_what_the_operator_set() -> None:
+    stream = io.StringIO()
+    begin(stream)
+    log = structlog.get_logger()
+    log.info("relay_not_reached", cause="450 4.1.2 <ana.ruiz@cliente.mx>: rejected", of=["Ana <ana@cliente.mx>"])
+    try:
+        raise ConnectionError("no way to ana@cliente.mx")
+    except ConnectionError:
+        log.exception("delivery_failed")
+    assert "ana" not in stream.getvalue()
+    assert "cliente.mx" not in stream.getvalue()
+    assert json.loads(stream.getvalue().splitlines()[0])["cause"] == "450 4.1.2 <***@***>: rejected"
+    log.info("settings_loaded", given={"desk.address": "soporte@ejemplo.mx"})
+    assert "soporte@ejemplo.mx" in stream.getvalue()
+
+
+def test_a_mistake_that_ends_a_command_shows_where_it_is_and_quotes_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError(CANARY)
+    except ValueError as error:
+        show_mistake(type(error), error, error.__traceback__)
+    shown = capsys.readouterr().err
+    assert CANARY not in shown
+    assert shown.endswith("ValueError\n")
+    assert "test_logs.py" in shown

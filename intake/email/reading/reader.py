@@ -25,6 +25,7 @@ from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+from desk.base.discreet import told
 from desk.base.errors import ReaderFailed
 from desk.base.grade import Grade
 from desk.base.message import Message, Parent
@@ -188,7 +189,7 @@ class Readers:
             return await asyncio.to_thread(read_and_grade, task, self._words, self._classify)
         except Exception as error:
             # The edge of a reader: one bad mail stops nobody (guarantee 9).
-            raise ReaderFailed(f"{type(error).__name__}: {error}") from error
+            raise ReaderFailed(told(error)) from error
 
 
 class _Reader:
@@ -330,7 +331,7 @@ def _serve(connection: socket.socket, words: ReadingWords, grader: Grader | None
                 task = pickle.loads(incoming.read(length))  # noqa: S301 - from the desk's own process
                 _send(connection, read_and_grade(task, words, classify))
             except Exception as error:  # noqa: BLE001 - the loop head of a reader
-                _send(connection, f"{type(error).__name__}: {error}"[:500])
+                _send(connection, told(error)[:500])
                 return
 
 
