@@ -1,7 +1,8 @@
 """What every node says of itself: `/healthz`, `/readyz`, `/metrics` (CONTRACT 5).
 
-Promises: `/readyz` is 200 only while the database answers and the listeners stand; `/healthz` lists each trouble with
-what to do; a GET changes nothing. Never: shows a name, an address or a word of a mail.
+Promises: `/readyz` is 200 only while the database answers and takes what is written, and the listeners stand;
+`/healthz` lists each trouble with what to do; a GET changes nothing. Never: shows a name, an address or a word of a
+mail.
 """
 
 import asyncio
@@ -18,14 +19,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from desk.base.clock import Clock
 from desk.base.errors import StoreAway
-from desk.base.names import EventKind
+from desk.base.names import EventKind, Transport
 from desk.base.trouble import Trouble
-from desk.ledger.store import Store
+from desk.commit import Commit
 from desk.rules.decision import Decision
 from desk.views.figures import Figures, figures
+from intake.email.ingest import Ingest
 from intake.email.smtp import SmtpListener
 from responders.mail.relays import Relays
 from responders.outbox import Outbox
+from ventanilla.disk import Disk
 from ventanilla.settings import Settings
 
 ANSWER_S = 3.0
@@ -40,17 +43,20 @@ class Health:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
-        clock: Clock,
+        commit: Commit,
+        disk: Disk,
         *,
         doors: Sequence[SmtpListener],
         outbox: Outbox,
         relays: Relays,
+        ingest: Ingest,
     ) -> None:
         self.is_ready = False
         self._inside = settings.http.inside
-        self._store = store
-        self._clock = clock
+        self._commit = commit
+        self._clock: Clock = commit.clock
+        self._disk = disk
+        self._ingest = ingest
         self._doors = doors
         self._outbox = outbox
         self._relays = relays
@@ -91,13 +97,13 @@ class Health:
         """Return the ledger's figures, None when it does not answer in ANSWER_S."""
         try:
             async with asyncio.timeout(ANSWER_S):
-                self._figures = await self._store.read(figures(self._clock.now()))
+                self._figures = await self._commit.store.read(figures(self._clock.now()))
         except (StoreAway, TimeoutError):
             self._figures = None
         return self._figures
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        is_ready = self.is_ready and await self._look() is not None
+        is_ready = self.is_ready and await self._look() is not None and self._commit.away_since is None
         return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
@@ -109,7 +115,7 @@ class Health:
         now = self._clock.now()
         waiting = seen.outbox_waiting if seen else 0
         found = [*self._troubles(seen), *self._outbox.troubles(now, waiting), *self._relays.troubles(now)]
-        found += self._unreached(seen)
+        found += [*self._disk.troubles(), *self._unreached(seen)]
         known = {(one.part, one.name): one.since or now for one in found}
         self._since = {key: min(since, self._since.get(key, since)) for key, since in known.items()}
         return [
@@ -139,15 +145,25 @@ class Health:
         found = []
         if not self.is_ready:
             found.append(Trouble("node", "start", "the node is starting or stopping", "wait, or look at its log"))
-        if seen is None:
-            found.append(Trouble("database", "answer", "the database does not answer", "start it, or free its disk"))
-        elif seen.outbox_oldest_s > OUTBOX_LATE_S:
+        found += self._store_troubles(seen)
+        if seen is not None and seen.outbox_oldest_s > OUTBOX_LATE_S:
             found.append(Trouble("outbox", "late", "mails wait too long", "look at relay.host and the relay's log"))
         if not self._outbox.is_relay_reached:
             why = f"{self._relay} cannot be reached, or turns everybody down"
             found.append(
                 Trouble("relay", "reach", why, "start it, or correct [relay]; mails wait and leave themselves")
             )
+        return found
+
+    def _store_troubles(self, seen: Figures | None) -> list[Trouble]:
+        found = []
+        if seen is None:
+            why, do = "the database does not answer", "start it, or look at its log and its machine"
+            found.append(Trouble("database", "answer", why, do))
+        if self._commit.away_since is not None:
+            why = "the database takes nothing that is to be written; mails are told to try later"
+            do = "free its disk, end what locks it, make it writable, or start it; the log's store_away says why"
+            found.append(Trouble("database", "write", why, do, self._commit.away_since))
         return found
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -165,13 +181,15 @@ class Health:
         accepted = CounterMetricFamily("ventanilla_mails_accepted", "Mails stored.", labels=["transport"])
         for door in self._doors:
             accepted.add_metric([door.transport], door.counters.accepted)
+        accepted.add_metric([Transport.PIPE], self._ingest.carried[Transport.PIPE])
         refused = CounterMetricFamily("ventanilla_mails_refused", "Mails and sessions refused.", labels=["reason"])
         for reason, count in sum((door.counters.refused for door in self._doors), Counted()).items():
             refused.add_metric([reason], count)
         delivered = CounterMetricFamily("ventanilla_deliveries", "Mails a relay took.", labels=["relay"])
         for relay, count in self._relays.taken.items():
             delivered.add_metric([relay], count)
-        found: list[Metric] = [accepted, refused, delivered]
+        room = GaugeMetricFamily("ventanilla_disk_free_bytes", "Free on the disk watched.", value=self._disk.free())
+        found: list[Metric] = [accepted, refused, delivered, room]
         seen = self._figures
         if seen is not None:
             for name, text, value in (

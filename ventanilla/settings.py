@@ -76,7 +76,12 @@ class DoctorSettings:
 class HealthSettings:
     """When the node says that it is not well."""
 
-    disk_free: int = setting("1GiB", "Free disk below which it is trouble.", size("0B", "1000GiB"), later="faults")
+    disk_free: int = setting(
+        "1GiB",
+        "Free disk below which it is trouble: in `/healthz`, and in one mail to the managers until it has room again. "
+        "It is the disk of the SQLite file; with PostgreSQL that of the folder in which the node runs.",
+        size("0B", "1000GiB"),
+    )
     sms_after: timedelta = setting(
         "30m", "When no mail could leave for so long, managers get an SMS.", duration("1m", "7d"), later="phone"
     )

@@ -44,6 +44,7 @@ from desk.rules.tutorials import Tutorial
 from desk.verbs.digest import Digests
 from desk.verbs.flood import Floods
 from desk.verbs.held import Alerts
+from desk.verbs.disk import Disks
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -63,7 +64,9 @@ from responders.outbox import Outbox
 from ventanilla.health import Health
 from ventanilla.settings import Settings, default_file
 
+from ventanilla.disk import Disk, DiskWatch, place_of, watched_folder
 log = structlog.get_logger()
+from ventanilla.probe import Probe
 
 SHUTDOWN_S = 10.0
 """Longest time from SIGTERM to the end (CONTRACT 1)."""
@@ -158,7 +161,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
             random=Random(),  # noqa: S311 -- it spreads retries
         )
 
-        health = Health(settings, store, clock, doors=doors, outbox=outbox, relays=relays)
+        disk = Disk(watched_folder(database.url), settings.health.disk_free)
+        health = Health(settings, commit, disk, doors=doors, outbox=outbox, relays=relays, ingest=ingest)
         commit.on_committed(health.note)
         page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
         pages = page.routes() if NodeRole.BOARD in start.roles else ()
@@ -172,6 +176,8 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
             Digests(commit, consultants, desk),
             Alerts(commit, consultants, desk),
             Retention(commit),
+            Probe(commit),
+            DiskWatch(disk, Disks(commit, consultants, desk, place_of(database.url))),
         )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, *_carriers(start.roles, ingest, outbox, relays))]

@@ -14,6 +14,7 @@ from desk.ledger.load import instant
 from desk.ledger.save import STATEMENTS, held_rows
 from desk.ledger.statements import Many, Run, Steps
 from desk.rules.decision import HeldItem
+from desk.rules.held import tell_restored_at
 
 COPY_KEY = "copy"
 """The key that a backup writes into its copy; `made_at` is when. All other keys are digits of a digest."""
@@ -68,6 +69,7 @@ def _hold_what_may_have_gone(now: datetime) -> Steps[int]:
             explanation="",
             incident=incident,
             owed=owed_id,
+            tell_at=tell_restored_at(kind, now),
         )
         written += [values for _, values in held_rows(item)]
     yield Many(STATEMENTS["held"], written)

@@ -157,6 +157,13 @@ def key(digest: bytes) -> Steps[KeyTaken | None]:
     return KeyTaken(rows[0][0]) if rows else None
 
 
+def keys_beginning(octets: bytes) -> Steps[int]:
+    """Count the keys that begin with these octets. Keys are digits and letters of a digest: all sort before `g`."""
+    begin = octets.hex()
+    rows = yield Run("SELECT count(*) FROM keys WHERE key >= ? AND key < ?", (begin, f"{begin}g"))
+    return int(rows[0][0])
+
+
 def first_copy(arrival_key: str) -> Steps[tuple[int, int | None]]:
     """Load blob and incident of the first arrival with a key."""
     rows = yield Run("SELECT blob_id, incident_id FROM arrivals WHERE key = ? ORDER BY id LIMIT 1", (arrival_key,))

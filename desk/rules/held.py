@@ -30,6 +30,7 @@ DOUBTS = frozenset(
         HeldReason.REFUSED,
         HeldReason.GIVEN_UP,
         HeldReason.BOUNCED,
+        HeldReason.RESTORED,
     }
 )
 """Reasons for which a person may be waiting. Lists, loops, own mail, strangers' bounces, and what is over the day's cap
@@ -120,6 +121,12 @@ def tell_at(reason: str, kind: str, calendar: Calendar, now: datetime) -> dateti
         return calendar.next_opening(calendar.due(now, GATHER_MINUTES))
     except OutsideCalendar:  # what is held must not fail to be held; the summary tells of it
         return None
+
+
+def tell_restored_at(kind: str, now: datetime) -> datetime | None:
+    """Return when the managers are told of a mail that a restored copy holds back: whoever it is for has waited since
+    the loss, so nothing gathers first."""
+    return None if kind in NOBODY_WAITS else now
 
 
 # What a person decides

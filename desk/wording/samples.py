@@ -70,6 +70,13 @@ _ACKNOWLEDGEMENTS: Final[Facts] = {
     "operator": _ACKNOWLEDGEMENT["operator"],
     "privacy_url": _ACKNOWLEDGEMENT["privacy_url"],
 }
+_DISK: Final[Facts] = {
+    "at": "2026-11-24T17:00:00+00:00",
+    "to_name": "Gerente de Soporte",
+    "machine": "mesa-1",
+    "free": 812_345_678,
+    "wanted": 1_073_741_824,
+}
 _FLOOD: Final[Facts] = {"at": "2026-11-24T17:00:00+00:00", "to_name": "Gerente de Soporte", "limit": 600}
 _NOTICE: Final[Facts] = {
     "number": "INC-100425",
@@ -257,6 +264,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
         },
     },
     "flood": {"named": _FLOOD, "nameless": {**_FLOOD, "to_name": ""}},
+    "disk": {"named": _DISK, "nameless": {**_DISK, "to_name": "", "free": 0}},
     "held": {
         "usual": _HELD,
         "long": {

@@ -6,6 +6,7 @@ body in this process.
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
 import structlog
@@ -46,6 +47,8 @@ class Ingest:
         self._signer = reception.desk.signer
         self._own = OwnMail(frozenset(a.lower() for a in (self._signer.address, *self._signer.aliases)))
         self._busy = 0
+        self.carried: Counter[str] = Counter()
+        """Mails that have their act, by transport: the pipe is no door of a node, its mails are counted here."""
 
     @property
     def is_idle(self) -> bool:
@@ -77,7 +80,7 @@ class Ingest:
     async def _carry(self, arrival: Arrival) -> None:
         try:
             self._log(await self._act(await self._claims.with_bytes(arrival)))
-            self._claims.let_go(arrival)
+            self._finish(arrival)
         except (StoreAway, ActLost) as away:
             log.warning("store_away", part="ingest", cause=str(away))
             await asyncio.sleep(AGAIN_S)
@@ -93,11 +96,16 @@ class Ingest:
             except (StoreAway, ActLost) as away:
                 log.warning("store_away", part="ingest", cause=str(away))
             else:
-                self._claims.let_go(arrival)
+                self._finish(arrival)
                 log.error("mail_held", reason="act_failed")
                 return
         await asyncio.sleep(AGAIN_S)
         self._claims.put_back(arrival)
+
+    def _finish(self, arrival: Arrival) -> None:
+        self._claims.let_go(arrival)
+        if arrival.release is None:  # one that was released was counted when it was held
+            self.carried[arrival.transport] += 1
 
     async def _act(self, arrival: Arrival) -> Decision:
         block = arrival.headers if isinstance(arrival.headers, HeaderBlock) else header_block(arrival.raw)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from desk.base.names import Verdict
+from desk.ledger.copies import COPY_KEY, MARK
+from desk.ledger.statements import Run, Steps
 from desk.verbs.held import DecideHeld
 from tests.ledger.desks import SetClock
 from tests.relay import relay
@@ -130,3 +132,26 @@ async def test_a_refused_answer_is_told_and_a_refused_alert_calls_for_no_other(e
         assert await one.held() == ["refused", "refused"]
         await one.jump(timedelta(hours=1))
         assert await alerts(one) == 1
+
+
+async def test_what_a_restored_copy_holds_back_is_told_at_once_in_support_hours(engine_url: str) -> None:
+    clock = SetClock(NOON)
+    async with relay() as sink:
+        async with house(engine_url, relay_of=sink, clock=clock) as one:
+            sink.answer = lambda _envelope: "451 4.3.0 later"
+            await one.take(written())
+            await one.node.commit.run(mark_as_copy(clock.now()))
+        clock.advance(timedelta(hours=1))
+        sink.answer = lambda _envelope: None
+        async with house(engine_url, relay_of=sink, clock=clock) as restored:
+            assert await restored.held() == ["restored", "restored"]
+            await restored.node.due.look()
+            await restored.settle()
+            (told,) = sink.to(MANAGER)
+            assert "la base se restauró de una copia" in told.text
+            assert sink.to(ANA) == []
+
+
+def mark_as_copy(at: datetime) -> Steps[None]:
+    """Do what `backup` does to the file that it writes."""
+    yield Run(MARK, (COPY_KEY, at))
