@@ -54,7 +54,6 @@ CHECKOUT = Path(__file__).parent.parent / "config" / "ventanilla.toml"
 EXAMPLE_DOMAIN = "ejemplo.mx"
 NOT_SHOWN = "(not shown)"
 LATER: Mapping[str, str] = {
-    "faults": "further ways in, caps, and whatever can fail",
     "phone": "the telephone",
     "reading": "reading mail as the world sends it",
     "consultants": "consultants who work by replying",

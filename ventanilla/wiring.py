@@ -42,9 +42,9 @@ from desk.rules.desk import Contact, Desk
 from desk.rules.routing import Consultant
 from desk.rules.tutorials import Tutorial
 from desk.verbs.digest import Digests
+from desk.verbs.disk import Disks
 from desk.verbs.flood import Floods
 from desk.verbs.held import Alerts
-from desk.verbs.disk import Disks
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -61,10 +61,10 @@ from responders.mail.compose import MailIdentity
 from responders.mail.relays import Relays
 from responders.mail.sender import Sender
 from responders.outbox import Outbox
+from ventanilla.disk import Disk, DiskWatch, place_of, watched_folder
 from ventanilla.health import Health
 from ventanilla.settings import Settings, default_file
 
-from ventanilla.disk import Disk, DiskWatch, place_of, watched_folder
 log = structlog.get_logger()
 from ventanilla.probe import Probe
 
@@ -173,11 +173,11 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         due = Due(
             commit,
             claims,
+            Probe(commit),
+            DiskWatch(disk, Disks(commit, consultants, desk, place_of(database.url))),
             Digests(commit, consultants, desk),
             Alerts(commit, consultants, desk),
             Retention(commit),
-            Probe(commit),
-            DiskWatch(disk, Disks(commit, consultants, desk, place_of(database.url))),
         )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (due, *_carriers(start.roles, ingest, outbox, relays))]

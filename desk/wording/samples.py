@@ -263,8 +263,8 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "privacy_url": "",
         },
     },
-    "flood": {"named": _FLOOD, "nameless": {**_FLOOD, "to_name": ""}},
     "disk": {"named": _DISK, "nameless": {**_DISK, "to_name": "", "free": 0}},
+    "flood": {"named": _FLOOD, "nameless": {**_FLOOD, "to_name": ""}},
     "held": {
         "usual": _HELD,
         "long": {
