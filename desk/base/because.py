@@ -57,6 +57,7 @@ class Say(StrEnum):
     HELD = "held"
     RELEASED = "released"
     HELD_DISCARDED = "held_discarded"
+    HELD_ERASED = "held_erased"
     # Promises
     PROMISED = "promised"
     COUNTED = "counted"

@@ -215,10 +215,16 @@ class HeldReason(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a person decided of a held item: it goes on where it stopped, or ends."""
+    """What became of a held item: a person let it go on where it stopped or ended it, or it went with the person whose
+    it was."""
 
     RELEASED = "released"
     DISCARDED = "discarded"
+    ERASED = "erased"
+
+
+DECISIONS = frozenset({Verdict.RELEASED, Verdict.DISCARDED})
+"""What somebody decided, and the timeline tells; an erasure has an event of its own."""
 
 
 class Purpose(StrEnum):

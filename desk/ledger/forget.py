@@ -7,14 +7,11 @@ to be sent to the person is cancelled. Never: deletes a row that another points 
 from collections.abc import Iterator
 from typing import Any
 
-from desk.base.names import BY_MACHINE, Audience, Direction, EventKind, OwedStatus
+from desk.base.names import BY_MACHINE, Audience, Direction, EventKind, OwedStatus, Verdict
 from desk.ledger.statements import utc
 from desk.rules.decision import ForgottenPerson, ForgottenWords
 from desk.rules.erasing import WORDLESS
 from desk.rules.numbers import number_of
-
-ERASED = "erased"
-"""The verdict on a held item of a person that was erased."""
 
 
 def _listed(words: tuple[str, ...]) -> str:
@@ -35,7 +32,8 @@ _NO_FACTS = (
 )
 _NO_HELD = (
     "UPDATE held SET sender = '', recipients = '[]', subject = '', message_id = '', explanation = '', "
-    f"decided_at = COALESCE(decided_at, ?), verdict = COALESCE(verdict, '{ERASED}') WHERE"
+    f"decided_at = COALESCE(decided_at, ?), verdict = COALESCE(verdict, '{Verdict.ERASED}'), "
+    f"decided_by = COALESCE(decided_by, '{BY_MACHINE}') WHERE"
 )
 _TIED = (EventKind.ADDED, EventKind.NOTED)
 """Events whose reason is how the mail was tied to the incident: no word of anybody."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from desk.base.errors import TemplateBroken
 from desk.base.languages import folders, load_toml
-from desk.base.names import EventKind, OwedStatus, Verdict
+from desk.base.names import DECISIONS, EventKind, OwedStatus
 from desk.wording.harmless import line, lines
 
 FILE = "terminal.toml"
@@ -150,7 +150,7 @@ class Terminal:
     def _event(self, one: Shown) -> Iterator[str]:
         by = self._words["by"].get(one["by"], one["by"])
         why = f" ({line(one['why'])})" if one["why"] else ""
-        if one["kind"] == EventKind.HELD and one["why"] in set(Verdict):
+        if one["kind"] == EventKind.HELD and one["why"] in DECISIONS:
             said = [self.word("held_event", one["why"]), line(one["text"])]
             why = ""
         else:

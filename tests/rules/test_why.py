@@ -153,6 +153,7 @@ THREAD = known(
         item(HeldReason.FORGED_ADDRESS),
         item(HeldReason.LIST, verdict=Verdict.RELEASED),
         item(HeldReason.OWN_MAIL, verdict=Verdict.DISCARDED),
+        item(HeldReason.LOOP, verdict=Verdict.ERASED),
     ),
     copies=(LATER,),
 )

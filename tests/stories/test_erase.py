@@ -218,6 +218,23 @@ async def test_an_erasure_can_be_repeated(engine_url: str, command: Command) -> 
     )
 
 
+async def test_a_held_item_of_theirs_was_erased_and_is_decided_no_more(engine_url: str, command: Command) -> None:
+    await lived(engine_url)
+    (item,) = [json.loads(line)["held"]["id"] for line in (await shown(command, "held", "list", "--json")).splitlines()]
+    assert (await asyncio.to_thread(command, "erase", EVA, "--yes")).code == GOOD
+    assert await shown(command, "held", "list", "--json") == ""
+    assert "se borró con su persona" in await shown(command, "held", "show", str(item))
+    late = await asyncio.to_thread(command, "held", "release", str(item))
+    assert (late.code, late.out) == (PROBLEM, "")
+    assert "se borró con su persona" in late.err
+
+
+async def shown(command: Command, *words: str) -> str:
+    ended = await asyncio.to_thread(command, *words)
+    assert (ended.code, ended.err) == (GOOD, "")
+    return ended.out
+
+
 async def test_a_consultant_is_not_forgotten(engine_url: str, command: Command) -> None:
     await lived(engine_url)
     ended = await asyncio.to_thread(command, "erase", FIRST_CONSULTANT, "--yes")

@@ -10,6 +10,14 @@ from desk.base.signs import PERSONS, UNREADABLE, sign_of
 from desk.rules.numbers import number_of
 from desk.views.why.known import Known, Row
 
+HELD_NOW = {
+    None: Say.HELD,
+    Verdict.RELEASED: Say.RELEASED,
+    Verdict.DISCARDED: Say.HELD_DISCARDED,
+    Verdict.ERASED: Say.HELD_ERASED,
+}
+"""What is said of a mail that was held, by what became of it."""
+
 
 def thread(known: Known) -> Iterator[Because]:
     """Yield what tied each message to the incident, in the order in which they came."""
@@ -62,6 +70,6 @@ def _copies(known: Known) -> Iterator[tuple[datetime, Because]]:
 
 def _held(known: Known) -> Iterator[tuple[datetime, Because]]:
     for item in known.held:
-        say = {None: Say.HELD, Verdict.DISCARDED: Say.HELD_DISCARDED}.get(item["verdict"], Say.RELEASED)
+        say = HELD_NOW[item["verdict"]]
         reason = Word("held", item["reason"])
         yield item["at"], because(say, at=item["at"], who=known.who(item["sender"]), reason=reason)
