@@ -4,7 +4,7 @@ ISSUE ?= house
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants shown faults gallery lock docs clean run-environment dev-environment
+.PHONY: help run test check bench mutants shown faults faults-long gallery lock docs clean run-environment dev-environment
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,10 @@ faults: dev-environment ## kill -9 before and after every commit and socket writ
 	@$(PYTHON) -m tools.system_packages
 	$(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m tests.faults.kill
+
+faults-long: dev-environment ## 160 seeded plans of faults on real nodes under load, both engines; half an hour
+	@$(PYTHON) -m tools.system_packages
+	@$(BIN)/python -m tests.faults.plans
 
 shown: dev-environment ## each "Done when" line of ISSUE=house with the test that shows it
 	@$(PYTHON) -m tools.system_packages

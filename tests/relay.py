@@ -40,6 +40,10 @@ class Relay:
     """What a mail that was taken waits for before its 250 is said."""
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def session(self, loop: asyncio.AbstractEventLoop) -> SMTP:
+        """Return what speaks with one who connects."""
+        return SMTP(self, hostname="relay.test", loop=loop, enable_SMTPUTF8=True)
+
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         refusal = self.answer(envelope)
         if refusal is not None:
@@ -63,14 +67,14 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(port: int = 0) -> AsyncIterator[Relay]:
-    """A relay on loopback; port 0 takes a free one."""
-    one = Relay()
+async def relay(port: int = 0, one: Relay | None = None) -> AsyncIterator[Relay]:
+    """A relay on loopback, by itself an obliging one; port 0 takes a free one."""
+    one = one or Relay()
     loop = asyncio.get_running_loop()
     sessions: list[SMTP] = []
 
     def session() -> SMTP:
-        sessions.append(SMTP(one, hostname="relay.test", loop=loop, enable_SMTPUTF8=True))
+        sessions.append(one.session(loop))
         return sessions[-1]
 
     server = await loop.create_server(session, "127.0.0.1", port)

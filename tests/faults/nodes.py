@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.engines import free_port
 from tests.faults.places import Place
@@ -46,6 +47,23 @@ class Struck:
     mutant: str = ""
     lease_s: int | None = SHORT_LEASE_S
 
+    def words(self, ports: Ports, pipe: int) -> list[str]:
+        """Return the module and its options that make a node so."""
+        words = ["tests.faults.struck_node", "--pipe", str(pipe), "--ports", ports.named()]
+        if self.at is not None:
+            words += ["--at", self.at.when, str(self.at.nth), self.at.name]
+        if self.mutant:
+            words += ["--mutant", self.mutant]
+        if self.lease_s is not None:
+            words += ["--lease", str(self.lease_s)]
+        return words
+
+
+class Watched(Protocol):
+    """How a node is to be started that tells on a pipe what it passes."""
+
+    def words(self, ports: Ports, pipe: int) -> list[str]: ...
+
 
 @dataclass
 class RunningNode:
@@ -81,6 +99,10 @@ class RunningNode:
         except BlockingIOError:
             pass
         return [Place.of_line(line) for line in self._told.decode().splitlines(keepends=True) if line.endswith("\n")]
+
+    def forget_places(self) -> None:
+        """Begin anew with the places that will be told from here on."""
+        self._told.clear()
 
     async def kill(self) -> list[str]:
         """Send SIGKILL to the node that stands still at its place; return what was not as it must be."""
@@ -128,13 +150,13 @@ def _event(line: str) -> dict[str, str]:
 
 
 async def start(
-    folder: Path, url: str, ports: Ports, struck: Struck | None = None, prefix: Sequence[str] = ()
+    folder: Path, url: str, ports: Ports, struck: Watched | None = None, prefix: Sequence[str] = ()
 ) -> RunningNode:
     """Start a node on a database and return once its door is open; `prefix` is put before its command."""
     config = folder / "node.toml"
     config.write_text(
         f'[database]\nurl = "{url}"\n[secrets]\nkey = "{KEY}"\n[smtp]\nport = {ports.smtp}\n'
-        f"[http]\nport = {ports.http}\n[relay]\nport = {ports.relay}\n"
+        f'[http]\nport = {ports.http}\n[relay]\nport = {ports.relay}\n[health]\ndisk_free = "0B"\n'  # small disks
     )
     node = _launched([*prefix, sys.executable, "-m"], ["run", "--config", str(config)], struck, ports)
     await until(lambda: node.process.poll() is not None or node.is_ready(), START_S)
@@ -144,10 +166,10 @@ async def start(
     return node
 
 
-def _launched(program: list[str], run: list[str], struck: Struck | None, ports: Ports) -> RunningNode:
+def _launched(program: list[str], run: list[str], struck: Watched | None, ports: Ports) -> RunningNode:
     log = Path(run[-1]).with_name("struck.log" if struck else "node.log")
     pipe, inner = os.pipe() if struck else (None, None)
-    module = ["ventanilla"] if struck is None else _struck_module(struck, ports, inner)
+    module = ["ventanilla"] if struck is None or inner is None else struck.words(ports, inner)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*program, *module, *run],
@@ -162,17 +184,6 @@ def _launched(program: list[str], run: list[str], struck: Struck | None, ports: 
         os.close(inner)
         os.set_blocking(pipe, False)
     return RunningNode(process, log, pipe)
-
-
-def _struck_module(struck: Struck, ports: Ports, pipe: int | None) -> list[str]:
-    words = ["tests.faults.struck_node", "--pipe", str(pipe), "--ports", ports.named()]
-    if struck.at is not None:
-        words += ["--at", struck.at.when, str(struck.at.nth), struck.at.name]
-    if struck.mutant:
-        words += ["--mutant", struck.mutant]
-    if struck.lease_s is not None:
-        words += ["--lease", str(struck.lease_s)]
-    return words
 
 
 def fresh_ports(relay: int, postgres: int) -> Ports:

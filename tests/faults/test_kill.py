@@ -4,7 +4,6 @@ The whole plan is `python -m tests.faults.kill` (`make faults`).
 """
 
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,18 +12,12 @@ import pytest
 from tests.faults.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.faults.kill import targets_of, with_mutant
 from tests.faults.mutants import MUTANTS
-from tests.faults.nodes import ROOT
 from tests.faults.plan import Plan
+from tests.faults.seeds import commit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.done("house.4")]
 
 SAMPLE = 8
-
-
-def seed() -> str:
-    """Return what the sample is drawn by: the commit that is tested."""
-    command = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "no commit"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -40,7 +33,7 @@ async def test_a_kill_at_a_commit_or_a_socket_write_loses_and_doubles_nothing(
     plan = Plan(databases, tmp_path)
     try:
         targets = await targets_of(plan, await plan.prepare())
-        chosen = random.Random(seed()).sample(targets, SAMPLE)
+        chosen = random.Random(commit()).sample(targets, SAMPLE)
         outcomes = await plan.strike_all(chosen)
     finally:
         await databases.close()
