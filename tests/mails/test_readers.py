@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from desk.base.errors import ReaderFailed
 from desk.base.grade import Grade
 from desk.base.names import MessageKind, Severity
 from desk.base.reading_words import ReadingWords
+from intake.email.reading import reader
 from intake.email.reading.grading import Classify, Grader
 from intake.email.reading.reader import Readers
 
@@ -185,6 +189,18 @@ def test_a_reader_ends_when_the_desk_is_killed(tmp_path: Path) -> None:
         reader = int(desk.stdout.readline())
         desk.kill()
     asyncio.run(until_gone(reader))
+
+
+def test_a_reader_whose_desk_is_killed_with_an_answer_unread_ends_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "_settle", lambda _desk: None)
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor(1) as thread:
+        served = thread.submit(reader._serve, theirs, ReadingWords(), None, os.getpid())
+        select.select([ours], [], [], 10)
+        ours.close()
+        assert served.result(10) is None
 
 
 def environment_of(pid: int) -> bytes:

@@ -319,10 +319,17 @@ _FORKING = threading.Lock()
 
 
 def _serve(connection: socket.socket, words: ReadingWords, grader: Grader | None, desk: int) -> None:
-    """Read mails as they come until the desk closes the connection or is gone. A failure is told as text, the last."""
+    """Read mails as they come until the desk closes the connection or is gone. A failure is told as text, the last.
+
+    A desk that was killed with an answer unread resets the connection: that is no failure either.
+    """
     _settle(desk)
     classify = grader() if grader is not None else None
-    with connection, connection.makefile("rb", buffering=APART_BYTES) as incoming:
+    with (
+        contextlib.suppress(ConnectionError),
+        connection,
+        connection.makefile("rb", buffering=APART_BYTES) as incoming,
+    ):
         _send(connection, os.getpid())
         while length := int.from_bytes(incoming.read(LENGTH_BYTES), "big"):
             allowed = int(time.process_time()) + 1 + CPU_SECONDS
