@@ -18,6 +18,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 FLOORS = ("rules", "project", "ledger", "channels", "mails", "stories", "world", "mutants", "faults", "packaging")
+# Floors whose tests mostly wait for servers of their own, and how many processes run such a floor's tests side by side.
+SIDE_BY_SIDE = {"stories": 2, "mutants": 2}
 # What pytest ends with when a folder holds only tests that are left out here (marked long).
 NOTHING_COLLECTED = 5
 INTERRUPTED = 130
@@ -54,6 +56,8 @@ def run_floor(floor: str) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", f"tests/{floor}", "-m", "not long", "-rs", f"--junitxml={report}"]
+        if floor in SIDE_BY_SIDE:
+            command += [f"--numprocesses={SIDE_BY_SIDE[floor]}", "--dist=worksteal"]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
         if code == INTERRUPTED:
             raise KeyboardInterrupt
