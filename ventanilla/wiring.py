@@ -22,7 +22,9 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import web
 
-from board.status_page import DeskIdentity, StatusPage
+from board.attachments_page import AttachmentsPage
+from board.page import DeskIdentity, Pages
+from board.status_page import StatusPage
 from connections.tls import server_context
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
@@ -164,8 +166,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         disk = Disk(watched_folder(database.url), settings.health.disk_free)
         health = Health(settings, commit, disk, doors=doors, outbox=outbox, relays=relays, ingest=ingest)
         commit.on_committed(health.note)
-        page = StatusPage(desk, DeskIdentity(identity.name, identity.address), wording, clock, store.read)
-        pages = page.routes() if NodeRole.BOARD in start.roles else ()
+        pages = _pages(settings, desk, wording, commit) if NodeRole.BOARD in start.roles else ()
         server = await _serve(settings, (*health.routes(), *pages, *start.routes))
         closing.push_async_callback(server.cleanup)
         for door in doors:
@@ -221,6 +222,15 @@ def _carriers(roles: frozenset[NodeRole], ingest: Ingest, outbox: Outbox, relays
 def _ports(settings: Settings, doors: tuple[SmtpListener, ...]) -> dict[str, int]:
     """Return where this node listens, 0 for a door that is off."""
     return {"smtp": 0, "lmtp": 0, **{door.transport: door.port for door in doors}, "http": settings.http.port}
+
+
+def _pages(settings: Settings, desk: Desk, wording: Wording, commit: Commit) -> tuple[web.RouteDef, ...]:
+    """Return the routes of the board's pages."""
+    clock, read = commit.clock, commit.store.read
+    pages = Pages(DeskIdentity(settings.desk.name, settings.desk.address), wording, clock)
+    status_page = StatusPage(desk, pages, clock, read)
+    attachments_page = AttachmentsPage(desk.signer, pages, clock, read)
+    return (*status_page.routes(), *attachments_page.routes())
 
 
 def _doors(settings: Settings, signer: Signer, ingest: Ingest, hostname: str) -> tuple[SmtpListener, ...]:

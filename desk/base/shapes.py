@@ -34,9 +34,14 @@ def _notice_3(_facts: Facts) -> Facts:
     return {"unreached": []}
 
 
+def _notice_4(_facts: Facts) -> Facts:
+    """A notice that was frozen without a link stays without one."""
+    return {"attachments_url": ""}
+
+
 GROWN: Final[Mapping[OwedKind, tuple[Callable[[Facts], Facts], ...]]] = {
     OwedKind.ACKNOWLEDGEMENT: (_acknowledgement_2,),
-    OwedKind.NOTICE: (_notice_2, _notice_3),
+    OwedKind.NOTICE: (_notice_2, _notice_3, _notice_4),
 }
 """What each later shape of a kind added, from the facts of the one before: values that say nothing new."""
 

@@ -37,9 +37,15 @@ STATUS_LINK_DAYS = 90
 """Days a link to the status page opens: twice the week of silence that closes a case and the month in which it can be
 reopened, and some; short enough that a mailbox lost years later opens nothing."""
 STATUS_TOKEN_MAX = 64
-"""Characters of a token that are looked at; ours have INCIDENT_DIGITS_MAX + 1 + 4 + 1 + MAC_LENGTH."""
+"""Characters of a link's token that are looked at; ours have INCIDENT_DIGITS_MAX + 1 + 4 + 1 + MAC_LENGTH, and one to
+attachments 14 more."""
 STATUS_PATH = "/i/"
 """Where the status page lives (CONTRACT 5)."""
+ATTACHMENTS_LINK_DAYS = 30
+"""Days a link to a mail's attachments opens: nearly every incident is closed by then, and a consultant's mailbox that
+somebody else reads later gives away no user's files."""
+ATTACHMENTS_PATH = "/a/"
+"""Where the attachments of a mail can be had."""
 NO_INCIDENT = 0
 """Stands for the incident in a Message-ID of ours that belongs to none, as a digest's."""
 
@@ -57,6 +63,9 @@ _MESSAGE_ID = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _STATUS = re.compile(rf"([0-9]{{2,20}})\.([1-9a-z][0-9a-z]{{0,4}})\.([a-z2-7]{{{MAC_LENGTH}}})")
+_ATTACHMENTS = re.compile(
+    rf"([0-9]{{2,20}})\.([1-9a-z][0-9a-z]{{0,12}})\.([1-9a-z][0-9a-z]{{0,4}})\.([a-z2-7]{{{MAC_LENGTH}}})"
+)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -96,6 +105,14 @@ class ExpiredToken:
     """The token of a status link that was right until its day passed."""
 
     incident: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentsToken:
+    """The token of a link to a mail's attachments that is right and may still be used: the mail is the raw `blob`."""
+
+    incident: int
+    blob: int
 
 
 def person_ref(person: int) -> str:
@@ -201,12 +218,11 @@ class Signer:
 
     def read_status_token(self, token: str, today: date) -> StatusToken | ExpiredToken | BadSignature:
         """Return what a token of the status page opens, in any case; whether the incident exists is not asked."""
-        match = _STATUS.fullmatch(token.lower()) if len(token) <= STATUS_TOKEN_MAX and token.isascii() else None
+        match = _form_of(_STATUS, token)
         incident = id_of(match[1]) if match else None
-        day = int(match[2], 36) if match else 0
-        if match is None or incident is None or not date.min.toordinal() <= day <= date.max.toordinal():
+        expires = _day_of(match[2]) if match else None
+        if match is None or incident is None or expires is None:
             return BadSignature(token[:STATUS_TOKEN_MAX])
-        expires = date.fromordinal(day)
         if not self._is_mac(match[3], _status_facts(incident, expires)):
             return BadSignature(token)
         return StatusToken(incident) if today <= expires else ExpiredToken(incident)
@@ -215,6 +231,32 @@ class Signer:
         """Return the link to an incident's status page that is told now, "" while the desk has no public address."""
         expires = now.date() + timedelta(days=STATUS_LINK_DAYS)
         return status_link(public_url, self.status_token(incident_id, expires)) if public_url else ""
+
+    def attachments_token(self, incident_id: int, blob: int, expires: date) -> str:
+        """Return the token of a mail's attachments, `<digits>.<blob>.<day>.<MAC>`; it opens up to and with that day."""
+        mac = self._mac(self.keys[0], _attachments_facts(incident_id, blob, expires))
+        return f"{digits_of(incident_id)}.{_to_base36(blob)}.{_to_base36(expires.toordinal())}.{mac}"
+
+    def read_attachments_token(self, token: str, today: date) -> AttachmentsToken | None:
+        """Return what a token of attachments opens, in any case; None when we did not make it, or its day passed.
+
+        Whether incident and mail exist is not asked.
+        """
+        match = _form_of(_ATTACHMENTS, token)
+        incident = id_of(match[1]) if match else None
+        expires = _day_of(match[3]) if match else None
+        if match is None or incident is None or expires is None:
+            return None
+        blob = int(match[2], 36)
+        is_ours = self._is_mac(match[4], _attachments_facts(incident, blob, expires))
+        return AttachmentsToken(incident, blob) if is_ours and today <= expires else None
+
+    def attachments_url(self, public_url: str, incident_id: int, blob: int, now: datetime) -> str:
+        """Return the link to a mail's attachments that is told now, "" while the desk has no public address."""
+        if not public_url:
+            return ""
+        expires = now.date() + timedelta(days=ATTACHMENTS_LINK_DAYS)
+        return f"{public_url.rstrip('/')}{ATTACHMENTS_PATH}{self.attachments_token(incident_id, blob, expires)}"
 
     def read_address(self, address: str) -> SignedAddress | BadSignature | None:
         """Return what a reply address says. None: it is none of ours in form."""
@@ -294,6 +336,21 @@ def _reply_facts(incident: int, person: str, purpose: Purpose) -> str:
 
 def _status_facts(incident: int, expires: date) -> str:
     return f"status|{incident}|{expires.isoformat()}"
+
+
+def _attachments_facts(incident: int, blob: int, expires: date) -> str:
+    return f"attachments|{incident}|{blob}|{expires.isoformat()}"
+
+
+def _form_of(form: re.Pattern[str], token: str) -> re.Match[str] | None:
+    """Return a link's token taken apart, in any case; None when it has not the form."""
+    return form.fullmatch(token.lower()) if len(token) <= STATUS_TOKEN_MAX and token.isascii() else None
+
+
+def _day_of(digits: str) -> date | None:
+    """Return the day that a token's digits count to, None when there is none."""
+    day = int(digits, 36)
+    return date.fromordinal(day) if date.min.toordinal() <= day <= date.max.toordinal() else None
 
 
 def _pin(key: bytes, incident: int) -> str:

@@ -57,6 +57,8 @@ def notice(facts: MailFacts, incident: Incident, to: Consultant, now: datetime, 
             **_told(facts, incident),
             **_words(facts),
             **_offered(facts, incident, to),
+            **_attachments(facts, incident),
+            "attachments_url": _attachments_url(facts, incident, now),
             "answer_to": reply_to,
             "to_name": to.name,
             "added": standing.is_added,
@@ -103,7 +105,7 @@ def _words(facts: MailFacts) -> dict[str, Any]:
 
 
 def _offered(facts: MailFacts, incident: Incident, to: Consultant) -> dict[str, Any]:
-    """Return what the consultant can do with it, and what was attached."""
+    """Return what the consultant can do with it."""
     signer = facts.desk.signer
     is_plain = signer.mode is AddressMode.PLAIN
     assigned = incident.assigned(incident.queue)
@@ -112,7 +114,6 @@ def _offered(facts: MailFacts, incident: Incident, to: Consultant) -> dict[str, 
         "reply_goes_to": "",
         "actions": list(_ACTIONS_BY_QUEUE.get(incident.queue, _ACTIONS)),
         "answer_key": signer.reply_token(incident.id, consultant_ref(to.id), Purpose.USER_WORDS) if is_plain else "",
-        **_attachments(facts, incident),
     }
 
 
@@ -151,6 +152,13 @@ def _attachments(facts: MailFacts, incident: Incident) -> dict[str, Any]:
         "left_out": left_out[:ATTACHMENTS_MAX],
         "carried": {"blob": facts.arrival.blob, "parts": [_span(one) for one in carried]} if carried else None,
     }
+
+
+def _attachments_url(facts: MailFacts, incident: Incident, now: datetime) -> str:
+    """Return where the attachments can be had, for the mail that goes without them; "" when there are none."""
+    if not facts.is_unreadable and not facts.message.attachments:
+        return ""
+    return facts.desk.signer.attachments_url(facts.desk.public_url, incident.id, facts.arrival.blob, now)
 
 
 def _whole(facts: MailFacts, incident: Incident) -> tuple[Attachment, ...]:

@@ -44,6 +44,17 @@ _STATUS: Final[Facts] = {
     "messages": [_RECEIVED, _SENT],
     "messages_more": 0,
 }
+_ATTACHMENTS: Final[Facts] = {
+    **_PAGE,
+    "number": "INC-100425",
+    "received": "2026-11-24T16:20:00+00:00",
+    "files": [
+        {"name": "factura Ñandú.pdf", "type": "application/pdf", "size": 230_410, "href": "abc/1"},
+        {"name": "grabación de pantalla.mp4", "type": "video/mp4", "size": 21_345_678, "href": "abc/2"},
+        {"name": "Timbrado.eml", "type": "message/rfc822", "size": 9_876, "href": "abc/3"},
+    ],
+    "whole": {"name": "INC-100425.eml", "size": 29_345_678, "href": "abc/0"},
+}
 _HOLIDAY: Final[Facts] = {
     "reason": "holiday",
     "first": "2026-11-16",
@@ -109,6 +120,12 @@ PAGE_SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             for who in ("user", "silence", "desk", "merged", "")
         },
     },
+    "attachments": {
+        "several": _ATTACHMENTS,
+        "one": {**_ATTACHMENTS, "files": _ATTACHMENTS["files"][:1], "languages": []},
+        "none_found": {**_ATTACHMENTS, "files": []},
+    },
+    "attachments_gone": {"usual": {**_PAGE, "number": "INC-100425", "received": "2026-11-24T16:20:00+00:00"}},
     "not_found": {"usual": _PAGE, "alone": {**_PAGE, "languages": []}},
     "expired": {"usual": {**_PAGE, "number": "INC-100425"}},
     "away": {"usual": _PAGE},

@@ -105,6 +105,7 @@ _NOTICE: Final[Facts] = {
     "others": [],
     "attached": [],
     "left_out": [],
+    "attachments_url": "https://soporte.ejemplo.mx/a/abc",
     "unreached": [],
 }
 _RECEIPT: Final[Facts] = {"number": "INC-100425", "at": "2026-11-24T17:05:00+00:00", "name": "Ana López"}
@@ -293,6 +294,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "subject": "¿Cómo cancelo una factura?",
             "text": "Hola, ¿cómo cancelo una factura que ya timbré?",
             "attachments": [],
+            "attachments_url": "",
             "others": ["INC-100418"],
         },
         "plain_address": {**_NOTICE, "answer_to": "soporte@ejemplo.mx", "answer_key": "k7mzq2xwa5"},
@@ -355,6 +357,8 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             ],
         },
         "forewarned": {**_NOTICE, "to_name": "Luis Ramos", "assigned": False},
+        "refused_for_size": {**_NOTICE, "left_out": ["pantalla.png"]},
+        "refused_unreachable": {**_NOTICE, "left_out": ["pantalla.png"], "attachments_url": ""},
         "long": {
             **_NOTICE,
             "more": True,

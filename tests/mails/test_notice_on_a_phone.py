@@ -151,7 +151,8 @@ def test_each_button_of_a_notice_opens_a_complete_command(severity: int, mode: A
 @pytest.mark.parametrize("language", languages())
 def test_development_is_not_offered_to_escalate_further(language: str) -> None:
     _, text, html = sent(SAMPLES["notice"]["long"], language)
-    commands = [written(link).body.split("\r\n")[0] for link in Page(html).links]
+    buttons = [link for link in Page(html).links if link.startswith("mailto:")]
+    commands = [written(link).body.split("\r\n")[0] for link in buttons]
     assert SAMPLES["notice"]["long"]["queue"] == "development"
     assert commands == COMMANDS[language][:1]
     assert COMMANDS[language][1] not in text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from desk.base.names import Purpose
 from desk.rules.addresses import (
+    ATTACHMENTS_LINK_DAYS,
     LOCAL_PART_MAX,
     NO_INCIDENT,
     OWED_ID_MAX,
@@ -19,6 +20,7 @@ from desk.rules.addresses import (
     STATUS_TOKEN_MAX,
     TOKEN_MAX,
     AddressMode,
+    AttachmentsToken,
     BadSignature,
     ExpiredToken,
     SignedAddress,
@@ -296,6 +298,40 @@ def test_a_status_link_told_now_opens_for_its_days_at_the_desks_public_address()
 )
 def test_a_status_token_we_did_not_make_opens_nothing(token: str) -> None:
     assert isinstance(PLUS.read_status_token(token, LAST_DAY), BadSignature)
+
+
+FILES = PLUS.attachments_token(10042, 77, LAST_DAY)
+
+
+def test_a_link_to_attachments_opens_its_mail_up_to_its_last_day() -> None:
+    for day in (LAST_DAY - timedelta(ATTACHMENTS_LINK_DAYS), LAST_DAY):
+        assert PLUS.read_attachments_token(FILES.upper(), day) == AttachmentsToken(10042, 77)
+    assert PLUS.read_attachments_token(FILES, LAST_DAY + timedelta(1)) is None
+    assert len(PLUS.attachments_token(10**9 - 1, 2**63 - 1, date.max)) <= STATUS_TOKEN_MAX
+
+
+def test_a_link_to_attachments_told_now_stands_at_the_desks_public_address() -> None:
+    now = datetime(2026, 11, 16, 23, 59, tzinfo=UTC)
+    token = PLUS.attachments_token(10042, 77, now.date() + timedelta(ATTACHMENTS_LINK_DAYS))
+    assert PLUS.attachments_url("https://mesa.ejemplo.mx/", 10042, 77, now) == f"https://mesa.ejemplo.mx/a/{token}"
+    assert PLUS.attachments_url("", 10042, 77, now) == ""
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(PLUS.attachments_token(10043, 77, LAST_DAY)[:-26] + FILES[-26:], id="another incident"),
+        pytest.param(PLUS.attachments_token(10042, 78, LAST_DAY)[:-26] + FILES[-26:], id="another mail"),
+        pytest.param(PLUS.attachments_token(10042, 77, LAST_DAY + timedelta(1))[:-26] + FILES[-26:], id="a later day"),
+        pytest.param(Signer((OTHER,), DESK).attachments_token(10042, 77, LAST_DAY), id="another key"),
+        pytest.param(STATUS, id="the token of the status page"),
+        pytest.param(FILES[:-1], id="a letter less"),
+        pytest.param("a" * 100_000, id="long"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_a_token_of_attachments_we_did_not_make_opens_nothing(token: str) -> None:
+    assert PLUS.read_attachments_token(token, LAST_DAY) is None
 
 
 def test_a_status_link_and_a_pin_outlive_a_change_of_key() -> None:

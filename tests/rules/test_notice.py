@@ -9,7 +9,7 @@ import pytest
 from desk.base.message import Attachment
 from desk.base.names import Audience, Direction, MessageKind, OwedKind, Queue, Severity
 from desk.base.shapes import GROWN, in_present_shape, shape_of
-from desk.rules.addresses import AddressMode, SignedAddress, Signer
+from desk.rules.addresses import ATTACHMENTS_LINK_DAYS, AddressMode, AttachmentsToken, SignedAddress, Signer
 from desk.rules.mail import Earlier, MailFacts
 from desk.rules.notice import (
     ATTACHED_BYTES_MAX,
@@ -19,7 +19,7 @@ from desk.rules.notice import (
     OTHERS_MAX,
     notice,
 )
-from desk.rules.numbers import number_of
+from desk.rules.numbers import id_of, number_of
 from desk.rules.opening import open_for_machine, open_for_user, open_unreadable
 from desk.wording.samples import SAMPLES
 from tests.rules.facts import DESK, NOON, ROSTER, facts, grade, mail
@@ -45,6 +45,17 @@ def signing(mode: AddressMode) -> MailFacts:
 
 def test_its_facts_are_those_that_the_templates_know_and_the_spans_that_travel() -> None:
     assert set(told(facts(mail()))) - {"carried"} == set(SAMPLES["notice"]["new"])
+
+
+def test_a_mail_with_attachments_has_a_link_to_them_and_one_without_has_none() -> None:
+    public = replace(DESK, public_url="https://mesa.ejemplo.mx")
+    told_of = told(facts(mail(attachments=(attached(),)), desk=public))
+    link = told_of["attachments_url"].removeprefix("https://mesa.ejemplo.mx/a/")
+    opened = public.signer.read_attachments_token(link, NOON.date() + timedelta(ATTACHMENTS_LINK_DAYS))
+    assert opened == AttachmentsToken(id_of(told_of["number"]), told_of["carried"]["blob"])
+    assert told(facts(mail(), desk=public))["attachments_url"] == ""
+    silent = replace(DESK, public_url="")
+    assert told(facts(mail(attachments=(attached(),)), desk=silent))["attachments_url"] == ""
 
 
 @pytest.mark.parametrize("mode", [AddressMode.PLUS, AddressMode.CATCHALL])

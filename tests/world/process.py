@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NoReturn, TypeVar
 
-from board.status_page import DeskIdentity, StatusPage
+from board.page import DeskIdentity, Pages
+from board.status_page import StatusPage
 from desk.base.clock import Clock
 from desk.base.errors import ReaderFailed, StoreAway
 from desk.base.names import Channel
@@ -221,8 +222,8 @@ class Node(Process):
             random=self._weather.random,
         )
         due = Due(commit, self.claims, Digests(commit, consultants, house.desk), Retention(commit))
-        shown = DeskIdentity(identity.name, identity.address)
-        self.page = StatusPage(house.desk, shown, house.wording, self.clock, store.read)
+        pages = Pages(DeskIdentity(identity.name, identity.address), house.wording, self.clock)
+        self.page = StatusPage(house.desk, pages, self.clock, store.read)
         async with asyncio.TaskGroup() as group:
             for part in (due, self.ingest, self.outbox):
                 group.create_task(part.run())
