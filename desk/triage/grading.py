@@ -125,6 +125,11 @@ LIKELIER: Mapping[str, Severity] = {"login_fails": Severity.DEGRADED}
 
 def decide(has: Callable[[Signal], bool]) -> Rule:
     """Return the first rule that fits. There is always one: the last asks nothing. Asks only what it needs to know."""
-    return next(
-        rule for rule in RULES if all(any(map(has, one)) for one in rule.when) and not any(map(has, rule.unless))
-    )
+    return next(rule for rule in RULES if _fits(rule, has))
+
+
+def _fits(rule: Rule, has: Callable[[Signal], bool]) -> bool:
+    for one in rule.when:
+        if not any(map(has, one)):
+            return False
+    return not any(map(has, rule.unless))

@@ -2,7 +2,7 @@
 
 A text is folded to lower case without accents and becomes a string with **one character a word**; a phrase is a regular
 expression over such strings, so that "no .. @opens" needs no knowledge of forms, blanks or spelling of accents. Only
-phrases all of whose words occur in the text are tried, and only where their first word stands.
+phrases all of whose words occur in the text are tried.
 
 How a phrase is written (templates/<language>/triage.toml):
 
@@ -19,10 +19,10 @@ Never: reads files, knows a language, keeps anything of a text.
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
-from operator import attrgetter
+from functools import cached_property, reduce
+from operator import or_
 
 from desk.triage.words import mark_of
 
@@ -52,17 +52,6 @@ class Phrase:
         return re.compile(self.source)
 
 
-class _Codes(dict[str, str]):
-    """The characters of the words of one text, each looked up once."""
-
-    def __init__(self, character: Callable[[str], str]) -> None:
-        self._character = character
-
-    def __missing__(self, word: str) -> str:
-        found = self[word] = self._character(word)
-        return found
-
-
 class Lexicon:
     """Gives each word that a phrase names its character, and each item of a phrase its class of characters."""
 
@@ -81,13 +70,13 @@ class Lexicon:
             self._stems_of.setdefault(stem[:STEM_LETTERS_MIN], []).append(stem)
         self._classes: dict[str, frozenset[str]] = {}
 
-    def encode(self, words: Iterable[str]) -> str:
-        return "".join(map(_Codes(self._character).__getitem__, words))
+    def encode(self, words: Sequence[str]) -> str:
+        exact, character = self._exact, self._character
+        characters = {word: exact.get(word) or character(word) for word in set(words)}
+        return "".join(map(characters.__getitem__, words))
 
     def _character(self, word: str) -> str:
-        exact = self._exact.get(word)
-        if exact is not None:
-            return exact
+        """Return the character of a word that is not listed as it stands."""
         for stem in self._stems_of.get(word[:STEM_LETTERS_MIN], ()):
             if word.startswith(stem):
                 return self._stems[stem]
@@ -138,22 +127,24 @@ class PhraseBook:
                 (name, one) for name, several in phrases.items() for one in several
             )
         ]
-        self._by_word: dict[str, list[Phrase]] = {}
-        for phrase in self._phrases:
-            for char in min(phrase.needs, key=len):
-                self._by_word.setdefault(char, []).append(phrase)
+        self._all = (1 << len(self._phrases)) - 1
+        self._met_by = _met_by(self._phrases)
 
-    def encode(self, words: Iterable[str]) -> str:
+    def encode(self, words: Sequence[str]) -> str:
         """Return the words as a string with one character each."""
         return self._lexicon.encode(words)
 
     def candidates(self, present: Set[str]) -> Mapping[str, Sequence[Phrase]]:
         """Return, for each signal, the phrases all of whose words are among the characters `present`."""
-        near = {phrase for char in present for phrase in self._by_word.get(char, ())}
-        found: defaultdict[str, list[Phrase]] = defaultdict(list)
-        for phrase in sorted(near, key=attrgetter("number")):
-            if not any(map(present.isdisjoint, phrase.needs)):
-                found[phrase.signal].append(phrase)
+        left = self._all
+        for needless, met_by in self._met_by:
+            left &= reduce(or_, map(met_by.__getitem__, present & met_by.keys()), needless)
+        found: dict[str, list[Phrase]] = {}
+        while left:
+            lowest = left & -left
+            phrase = self._phrases[lowest.bit_length() - 1]
+            found.setdefault(phrase.signal, []).append(phrase)
+            left ^= lowest
         return found
 
     def _atoms(self, entries: Iterable[str]) -> Iterator[str]:
@@ -191,9 +182,9 @@ class PhraseBook:
         single = frozenset[str]().union(*(choice for choice in choices if isinstance(choice, frozenset)))
         several = [choice for choice in choices if isinstance(choice, str)]
         alternatives = several + ([_class(single)] if single else [])
-        return (
-            f"(?:{'|'.join(alternatives)}){optional}" if len(alternatives) > 1 else f"(?:{alternatives[0]}){optional}"
-        )
+        if len(alternatives) == 1 and single:
+            return alternatives[0] + optional
+        return f"(?:{'|'.join(alternatives)}){optional}"
 
     def _choices(self, item: str, depth: int) -> list[frozenset[str] | str]:
         """An entry of one word becomes a class of characters, a longer one a pattern."""
@@ -234,6 +225,23 @@ class PhraseBook:
         return firsts
 
 
+def _met_by(phrases: Sequence[Phrase]) -> list[tuple[int, dict[str, int]]]:
+    """Return, for each place among the needs of a phrase, the phrases that need nothing there and those that each
+    character is enough for. Sets of phrases are numbers, bit n is the phrase of number n: a text is asked for all
+    phrases at once."""
+    places: list[tuple[int, dict[str, int]]] = []
+    for place in range(max((len(phrase.needs) for phrase in phrases), default=0)):
+        needless, met_by = 0, defaultdict[str, int](int)
+        for phrase in phrases:
+            if place >= len(phrase.needs):
+                needless |= 1 << phrase.number
+                continue
+            for char in phrase.needs[place]:
+                met_by[char] |= 1 << phrase.number
+        places.append((needless, dict(met_by)))
+    return places
+
+
 def _class(chars: frozenset[str]) -> str:
     """Neighbouring characters as ranges: a quarter of the time to compile."""
     codes = sorted(map(ord, chars))
@@ -243,4 +251,6 @@ def _class(chars: frozenset[str]) -> str:
             ranges[-1][1] = code
         else:
             ranges.append([code, code])
+    if len(codes) == 1:
+        return chr(codes[0])
     return "[" + "".join(chr(a) if a == b else f"{chr(a)}-{chr(b)}" for a, b in ranges) + "]"

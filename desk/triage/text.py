@@ -1,14 +1,14 @@
 """A text as one language reads it: where the phrases of a signal stand in it.
 
-Promises: only phrases all of whose words occur are tried, and only where their first word stands; the same text gives
-the same places. Never: quotes a word that the language folder does not name.
+Promises: only phrases all of whose words occur are tried; the same text gives the same places. Never: quotes a
+word that the language folder does not name.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from desk.triage.phrases import NUMBER, UNKNOWN, Phrase, PhraseBook
+from desk.triage.phrases import NUMBER, UNKNOWN, PhraseBook
 from desk.triage.words import MARKS
 
 _NO_WORDS = MARKS | {UNKNOWN}
@@ -32,17 +32,15 @@ class Text:
         self.encoded = encoded
         self._book = book
         self._words = words
-        self._places_known: dict[str, list[int]] = {}
-        self._present = set(encoded) - _NO_WORDS
-        self._candidates = book.candidates(self._present)
+        self._candidates = book.candidates(set(encoded) - _NO_WORDS)
 
     def find(self, signal: str) -> Iterator[Hit]:
         """Yield every place where a phrase of the signal stands, phrase by phrase; taking the first one costs least."""
         for phrase in self._candidates.get(signal, ()):
-            for place in self._places(phrase):
-                match = phrase.pattern.match(self.encoded, place)
-                if match:
-                    yield Hit(signal, *match.span())
+            match = phrase.pattern.search(self.encoded)
+            while match is not None:
+                yield Hit(signal, *match.span())
+                match = phrase.pattern.search(self.encoded, match.start() + 1)
 
     def is_within(self, signal: str, hit: Hit) -> bool:
         """Tell whether a phrase of the signal begins inside a hit and ends where it ends."""
@@ -65,19 +63,3 @@ class Text:
         places = range(hit.start, hit.end)
         shown = (self._words[place] if self.encoded[place] not in _NOT_QUOTED else "…" for place in places)
         return re.sub(r"…( …)+", "…", " ".join(shown))
-
-    def _places(self, phrase: Phrase) -> list[int]:
-        firsts = phrase.needs[0] & self._present
-        if len(firsts) == 1:
-            return self._places_of(*firsts)
-        return sorted(place for char in firsts for place in self._places_of(char))
-
-    def _places_of(self, char: str) -> list[int]:
-        found = self._places_known.get(char)
-        if found is None:
-            found = self._places_known[char] = []
-            place = self.encoded.find(char)
-            while place >= 0:
-                found.append(place)
-                place = self.encoded.find(char, place + 1)
-        return found

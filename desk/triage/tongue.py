@@ -25,8 +25,8 @@ class Tongue:
 
     def score(self, counts: Mapping[str, int]) -> int:
         """How much of a text speaks for this language; negative when a neighbour's words outweigh its own."""
-        mine = sum(counts[word] for word in self.words & counts.keys())
-        return mine - NEIGHBOUR_WEIGHT * sum(counts[word] for word in self.against & counts.keys())
+        mine = sum(map(counts.__getitem__, self.words.intersection(counts)))
+        return mine - NEIGHBOUR_WEIGHT * sum(map(counts.__getitem__, self.against.intersection(counts)))
 
 
 def read_tongue(code: str, table: Mapping[str, Any]) -> Tongue:

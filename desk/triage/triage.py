@@ -75,9 +75,11 @@ class Reading:
 
     def hit(self, signal: Signal) -> Hit | None:
         """Return where the signal stands; None when the text does not give it."""
-        if signal not in self._found:
-            self._found[signal] = next(self._hits(signal), None)
-        return self._found[signal]
+        try:
+            return self._found[signal]
+        except KeyError:
+            found = self._found[signal] = next(self._hits(signal), None)
+            return found
 
     def sentence(self, name: str, hit: Hit | None) -> str:
         """Return the folder's reason of this name, with the words that gave it."""
@@ -85,10 +87,11 @@ class Reading:
         return f"{reason}: «{self._whole.quote(hit)}»." if hit else f"{reason}."
 
     def _hits(self, signal: Signal) -> Iterator[Hit]:
-        for hit in self._text.find(signal):
-            # In "del portal la opción no abre" the option is at fault, not the portal.
-            if signal != Signal.CORE_DOWN or not self._text.is_within(Signal.FEATURE_FAULT, hit):
-                yield hit
+        hits = self._text.find(signal)
+        if signal != Signal.CORE_DOWN:
+            return hits
+        # In "del portal la opción no abre" the option is at fault, not the portal.
+        return (hit for hit in hits if not self._text.is_within(Signal.FEATURE_FAULT, hit))
 
 
 def read_language(code: str, table: Mapping[str, Any]) -> Language:
