@@ -31,6 +31,10 @@ class BackupImpossible(VentanillaError):
     """No copy can be made as asked: a file is there already, or a program is missing; the text says which."""
 
 
+class ErasuresUnreadable(VentanillaError):
+    """A list of erasures holds a line that is none; the text says which."""
+
+
 class AlreadyRunning(VentanillaError):
     """Another node has the SQLite file; the text names it and what to do."""
 

@@ -32,6 +32,12 @@ class TakenUp:
     held: int
 
 
+def copied_at() -> Steps[datetime | None]:
+    """Load when a copy was made that nobody has taken up yet; None for a database that is none."""
+    rows = yield Run("SELECT made_at FROM keys WHERE key = ?", (COPY_KEY,))
+    return instant(rows[0][0]) if rows else None
+
+
 def take_up_copy(now: datetime) -> Steps[TakenUp | None]:
     """Make a copy fit to go on from; None for a database that is none. Of several nodes one does it."""
     rows = yield Run("SELECT made_at FROM keys WHERE key = ? {for_update}", (COPY_KEY,))

@@ -44,13 +44,17 @@ STATEMENTS: dict[str, str] = {
     "UNION SELECT blob_id FROM held WHERE incident_id = ? AND blob_id IS NOT NULL "
     "UNION SELECT recording_id FROM calls WHERE incident_id = ? AND recording_id IS NOT NULL)",
     "forget_blobs_of": f"{_NO_BYTES} (SELECT blob_id FROM held WHERE lower(sender) = ? AND blob_id IS NOT NULL "
-    "UNION SELECT blob_id FROM arrivals WHERE lower(envelope_from) = ? AND done_at IS NOT NULL)",
+    "UNION SELECT blob_id FROM arrivals WHERE lower(envelope_from) = ? AND done_at IS NOT NULL "
+    "UNION SELECT recording_id FROM calls WHERE (caller = ? OR callee = ?) AND recording_id IS NOT NULL)",
     "forget_attachments": "DELETE FROM attachments WHERE message_id IN (SELECT id FROM messages WHERE incident_id = ?)",
     "forget_attachments_of": "DELETE FROM attachments WHERE message_id IN "
     "(SELECT id FROM messages WHERE incident_id = ? AND lower(sender) = ?)",
     "forget_turns": "UPDATE turns SET input = '', answer = '' WHERE call_id IN "
     "(SELECT id FROM calls WHERE incident_id = ?)",
+    "forget_turns_of": "UPDATE turns SET input = '', answer = '' WHERE call_id IN "
+    "(SELECT id FROM calls WHERE caller = ? OR callee = ?)",
     "forget_calls": "UPDATE calls SET caller = '', callee = '', facts = '{}' WHERE incident_id = ?",
+    "forget_calls_of": "UPDATE calls SET caller = '', callee = '', facts = '{}' WHERE caller = ? OR callee = ?",
     "forget_arrivals": f"{_NO_ENVELOPE} incident_id = ? OR key IN (SELECT key FROM arrivals WHERE incident_id = ?)",
     "forget_arrivals_of": f"{_NO_ENVELOPE} done_at IS NOT NULL AND (lower(envelope_from) = ? "
     "OR id IN (SELECT arrival_id FROM held WHERE lower(sender) = ?))",
@@ -107,7 +111,9 @@ def words(row: ForgottenWords) -> Iterator[Written]:
 def person(row: ForgottenPerson) -> Iterator[Written]:
     """Yield what is lost of a person outside their incidents."""
     for address in row.addresses:
-        yield "forget_blobs_of", (address, address)
+        yield "forget_blobs_of", (address,) * 4
+        yield "forget_turns_of", (address,) * 2
+        yield "forget_calls_of", (address,) * 2
         yield "forget_arrivals_of", (address, address)
         yield "forget_held_of", (utc(row.at), address)
         yield "forget_owed_to", (address,)

@@ -29,6 +29,11 @@ class Holding:
     is_consultant: bool = False
 
     @property
+    def known_by(self) -> str:
+        """The address or number that led to the person."""
+        return self.subject.addresses[0]
+
+    @property
     def is_empty(self) -> bool:
         parts = (self.subject.people, self.own, self.joined, self.arrivals, self.held, self.loose)
         return not (any(parts) or self.waiting)
@@ -54,8 +59,10 @@ def holding(contact: str) -> Steps[Holding]:
     took_part = yield from _ids(
         f"SELECT incident_id FROM participants WHERE person_id IN ({them}) "
         f"UNION SELECT incident_id FROM messages WHERE lower(sender) IN ({those}) "
-        f"UNION SELECT incident_id FROM owed WHERE incident_id IS NOT NULL AND lower(address) IN ({those})",
-        (*persons, *addresses, *addresses),
+        f"UNION SELECT incident_id FROM owed WHERE incident_id IS NOT NULL AND lower(address) IN ({those}) "
+        "UNION SELECT incident_id FROM calls WHERE incident_id IS NOT NULL "
+        f"AND (caller IN ({those}) OR callee IN ({those}))",
+        (*persons, *addresses, *addresses, *addresses, *addresses),
     )
     held = yield from _ids(f"SELECT id FROM held WHERE lower(sender) IN ({those}) ORDER BY id", addresses)
     arrivals = yield from _arrivals(addresses)
@@ -80,6 +87,27 @@ def holding(contact: str) -> Steps[Holding]:
         named=named,
         is_consultant=bool(roster[0][0]),
     )
+
+
+def everybody() -> Steps[tuple[str, ...]]:
+    """Load every address and number of whoever wrote, called or was written to: for a list of erasures alone."""
+    parts = (f"SELECT {column} AS address FROM {table}" for table, column in _ADDRESSES)
+    rows = yield Run(f"SELECT address FROM ({' UNION '.join(parts)}) everybody WHERE address <> '' ORDER BY address")
+    return tuple(row[0] for row in rows)
+
+
+_ADDRESSES = (
+    ("contact_points", "address"),
+    ("incidents", "lower(requester_email)"),
+    ("incidents", "requester_phone"),
+    ("messages", "lower(sender)"),
+    ("held", "lower(sender)"),
+    ("arrivals", "lower(envelope_from)"),
+    ("owed", "lower(address)"),
+    ("calls", "caller"),
+    ("calls", "callee"),
+)
+"""Where somebody stands by address or number."""
 
 
 def _known(contact: str) -> Steps[tuple[tuple[int, ...], tuple[str, ...], tuple[str, ...]]]:
