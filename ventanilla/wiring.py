@@ -93,16 +93,44 @@ class Start:
 
 async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
     """Run a node until SIGTERM or SIGINT. Raises StoreAway, ListenerBusy, TemplateMissing, ReaderFailed at start."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with node(settings, clock, start):
-        gc.collect()
-        gc.freeze()  # what stands now stands to the end: the collector need not look at it again and again
-        await stop.wait()
-        log.info("stopping")
-        asyncio.get_running_loop().call_later(SHUTDOWN_S - MARGIN_S, _cut_short)
+    stop = Stop()
+    stop.listen()
+    try:
+        async with node(settings, clock, start):
+            stop.stands()
+            gc.collect()
+            gc.freeze()  # what stands now stands to the end: the collector need not look at it again and again
+            await stop.wished.wait()
+            log.info("stopping")
+    except asyncio.CancelledError:
+        if not stop.wished.is_set():
+            raise
     log.info("stopped")
+
+
+class Stop:
+    """The wish to stop, by SIGTERM or SIGINT: it ends a start at once, and in time a stop in which something hangs."""
+
+    def __init__(self) -> None:
+        self.wished = asyncio.Event()
+        self._starting = asyncio.current_task()
+
+    def listen(self) -> None:
+        """From here on signals are wishes; the second changes nothing."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._wish)
+
+    def stands(self) -> None:
+        """Note that the start is over: from here on there is something to finish."""
+        self._starting = None
+
+    def _wish(self) -> None:
+        if self.wished.is_set():
+            return
+        self.wished.set()
+        asyncio.get_running_loop().call_later(SHUTDOWN_S - MARGIN_S, _cut_short)
+        if self._starting is not None:
+            self._starting.cancel()
 
 
 def _cut_short() -> None:

@@ -18,7 +18,8 @@ from tests.stories.house import KEY
 ROOT = Path(__file__).resolve().parents[2]
 UNBOUNDED = "[answers]\nper_address_per_hour = 0\nper_address_per_day = 0\n"
 """Many stories have one address write many mails in one hour."""
-START_S = 30.0
+START_S = 90.0
+"""A busy machine starts several nodes slowly."""
 LOOK_S = 0.02
 
 
@@ -32,6 +33,7 @@ class RealNode:
     workers: int = 1
     roles: str = ""
     more: str = UNBOUNDED
+    key: str = KEY
     smtp: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -44,18 +46,23 @@ class RealNode:
     def log(self) -> Path:
         return self.folder / f"node-{self.smtp}.log"
 
-    async def start(self) -> None:
-        """Start the process and return once it says `ready`."""
+    async def start(self, until: str = "ready") -> None:
+        """Start the process and return once it says that it is ready, or another event of its start."""
+        before = len(self.said(until))
+        process = await self.begin()
+        async with asyncio.timeout(START_S):
+            while len(self.said(until)) == before:
+                assert process.poll() is None, self.log.read_text()
+                await asyncio.sleep(LOOK_S)
+
+    async def begin(self) -> subprocess.Popen[bytes]:
+        """Start the process and return at once."""
         self.config.write_text(
-            f'[database]\nurl = "{self.url}"\n[secrets]\nkey = "{KEY}"\n[smtp]\nport = {self.smtp}\n'
+            f'[database]\nurl = "{self.url}"\n[secrets]\nkey = "{self.key}"\n[smtp]\nport = {self.smtp}\n'
             f"[relay]\nport = {self.relay_port}\n[http]\nport = {self.http}\n{self.more}"
         )
-        before = len(self.said("ready"))
         self.process = await asyncio.to_thread(self._launch)
-        async with asyncio.timeout(START_S):
-            while len(self.said("ready")) == before:
-                assert self.process.poll() is None, self.log.read_text()
-                await asyncio.sleep(LOOK_S)
+        return self.process
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ventanilla", "run", "--config", str(self.config)]

@@ -128,29 +128,6 @@ async def assert_each_answered_once(url: str, sink: Relay, taken: list[str]) -> 
         assert len({one.mail["Message-ID"] for one in sink.to(address)}) == 1
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-async def test_sigterm_under_load_ends_well_and_loses_nothing(engine_url: str, tmp_path: Path, signals: int) -> None:
-    async with relay() as sink:
-        one = RealNode(tmp_path, engine_url, sink.port)
-        async with real_nodes(one):
-            sending = Sending(one.smtp)
-            async with sending.by(clients=4):
-                await sink.until(20)
-                began = time.monotonic()
-                assert one.process is not None
-                for _ in range(signals - 1):
-                    one.process.terminate()
-                assert await one.term() == 0
-                assert time.monotonic() - began < EXIT_S
-            assert one.errors() == []
-            assert len(sending.taken) >= 10
-            waiting = await count(engine_url, "SELECT count(*) FROM arrivals WHERE done_at IS NULL")
-            assert waiting == 0, "what was accepted has its act"
-            await one.start()
-            await assert_each_answered_once(engine_url, sink, sending.taken)
-            assert await one.term() == 0
-
-
 async def test_a_node_killed_under_load_loses_nothing_that_got_its_250(engine_url: str, tmp_path: Path) -> None:
     async with relay() as sink:
         one = RealNode(tmp_path, engine_url, sink.port)
