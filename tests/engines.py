@@ -114,14 +114,18 @@ class PostgresServer:
                 os.kill(pid, signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT_S)
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """End the server as an upgrade does: a fast shutdown; `start` brings it back on its port."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)  # fast shutdown
+            self._process.send_signal(signal.SIGINT)
             try:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _launch(self) -> bool:
