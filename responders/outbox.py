@@ -1,8 +1,8 @@
 """The outbox: carries owed rows to their channel and writes what came of it (guarantee 3; DESIGN 9, Answers and caps).
 
 Promises: `sent` is written only after the other side took it; what was refused now is tried again at set times, what is
-refused for good or given up goes to a person. Never: changes what is said between two attempts, loses a row because the
-store or the relay is away.
+refused for good or given up goes to a person; no time that passed is told in a content that leaves first now. Never:
+changes what is said once its content may have left, loses a row because the store or the relay is away.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from desk.caps import Caps
 from desk.claims import Claims, Sent
 from desk.ledger.load import Waiting
 from desk.rules.decision import Owed, StoredMessage
+from desk.verbs.late import Lates
 from desk.verbs.undelivered import Undeliveries
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ class Outbox:
         self,
         claims: Claims,
         caps: Caps,
+        lates: Lates,
         undeliveries: Undeliveries,
         carriers: Mapping[Channel, Carrier],
         *,
@@ -86,6 +88,7 @@ class Outbox:
         self._undeliveries = undeliveries
         self._claims = claims
         self._caps = caps
+        self._lates = lates
         self._carriers = carriers
         self._clock = clock
         self._random = random
@@ -149,12 +152,18 @@ class Outbox:
         admitted = await self._persist(lambda: self._caps.admit(waiting))
         if admitted is None:
             self._claims.put_down(waiting)
-        elif await self._attempt(admitted):
             return
-        elif self._is_reached.is_set():
-            await self._probe(admitted)
+        in_time = await self._in_time(admitted)
+        if await self._attempt(in_time):
+            return
+        if self._is_reached.is_set():
+            await self._probe(in_time)
         else:  # another found it away meanwhile, and probes
-            self._claims.owed.put_first(admitted)
+            self._claims.owed.put_first(in_time)
+
+    async def _in_time(self, waiting: Waiting) -> Waiting:
+        """Return a row as it may be said now: what waited may tell a time that has passed."""
+        return await self._persist(lambda: self._lates.look(waiting))
 
     async def _probe(self, waiting: Waiting) -> None:
         """Try one row again until the other side can be reached; all others wait for that."""
@@ -164,6 +173,7 @@ class Outbox:
             while True:
                 log.warning("relay_away", probe_s=wait)
                 await asyncio.sleep(wait)
+                waiting = await self._in_time(waiting)
                 if await self._attempt(waiting):
                     return
                 wait = min(wait * 2, PROBE_S[1])

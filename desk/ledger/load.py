@@ -337,3 +337,12 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
     )
     delayed_by = row[18] if row[17] == OwedStatus.DELAYED else ""
     return Waiting(owed, row[16], delayed_by=delayed_by, data_sent=bool(row[19]))
+
+
+def owed_waiting(owed_id: int) -> Steps[Waiting | None]:
+    """Load an owed row as it stands; None when it does not wait any more."""
+    rows = yield Run(
+        f"SELECT {OWED_COLUMNS} FROM owed WHERE id = ? AND status IN (?, ?)",
+        (owed_id, OwedStatus.QUEUED, OwedStatus.DELAYED),
+    )
+    return waiting_of(rows[0]) if rows else None

@@ -24,6 +24,7 @@ from desk.rules.decision import (
     HeldTold,
     NewPerson,
     Owed,
+    Retold,
     Row,
     SameMail,
     StoredMessage,
@@ -100,6 +101,7 @@ STATEMENTS: dict[str, str] = {
     "AND status = 'sent'",
     "owed_superseded": "UPDATE owed SET status = 'merged' WHERE id = ? AND status IN ('queued', 'delayed') "
     "AND leased_by IS NULL",
+    "owed_retold": "UPDATE owed SET facts = ? WHERE id = ?",
     "caps_forgotten": "DELETE FROM caps WHERE window_start < ? AND id IN (SELECT id FROM caps ORDER BY id LIMIT 5000)",
     "promise_told": "UPDATE promises SET told_at = ? WHERE id = ? AND told_at IS NULL",
     "held": "INSERT INTO held (id, at, reason, kind, sender, recipients, subject, message_id, "
@@ -161,7 +163,7 @@ def change_of(decision: Decision, node: str | None, now: datetime) -> Change:
         rows=tuple(rows),
         versions=tuple((c.before.id, c.before.version) for c in decision.incidents if c.before is not None),
         arrival=decision.done,
-        owed=next((row.owed for row in decision.rows if isinstance(row, DeliveryEnded)), None),
+        owed=next((row.owed for row in decision.rows if isinstance(row, DeliveryEnded | Retold)), None),
         key=decision.key.hex() if decision.key is not None else None,
         ref=first or 0,
         is_left=node is None and bool(decision.owed),
@@ -301,6 +303,8 @@ def _row(row: Row) -> Iterator[Written]:
             yield "owed_ended", (row.status, row.attempts, row.reply, row.owed)
         case Superseded():
             yield "owed_superseded", (row.owed,)
+        case Retold():
+            yield "owed_retold", (to_json(row.facts), row.owed)
         case ForgottenWords():
             yield from forget.words(row)
         case ForgottenPerson():

@@ -36,6 +36,8 @@ class Targets:
 
     default: Target
     by_severity: Mapping[Severity, Target]
+    revise_by: int
+    """Minutes of support time that are added to a time that passes."""
 
     @classmethod
     def from_settings(cls, settings: PromisesSettings) -> "Targets":
@@ -49,6 +51,7 @@ class Targets:
                 )
                 for severity in Severity
             },
+            support_minutes(settings.revise_by),
         )
 
     def of(self, severity: Severity | None) -> Target:
@@ -93,7 +96,7 @@ def status_of(promise: Promise, now: datetime, pauses: tuple[Pause, ...] = ()) -
         return PromiseStatus.BROKEN
     if promise.kept_at is not None:
         return PromiseStatus.KEPT if promise.kept_at <= promise.due else PromiseStatus.BROKEN
-    if _is_paused(promise, pauses):
+    if is_paused(promise, pauses):
         return PromiseStatus.PAUSED
     return PromiseStatus.BROKEN if promise.due <= now else PromiseStatus.RUNNING
 
@@ -144,14 +147,20 @@ def fall_due(incident: Incident, now: datetime) -> Decision:
     A promise that passed unkept becomes an event, once: `broken_at` marks it. When nothing fell due and the waking is
     right the decision is empty.
     """
-    broken = [p for p in incident.promises if p.due <= now and _can_break(p, incident.pauses)]
-    promises = tuple(replace(p, broken_at=now) if p in broken else p for p in incident.promises)
+    promises, events = noted(incident, now)
     after = replace(incident, version=incident.version + 1, promises=promises)
     after = replace(after, wake_at=wake_at(after))
-    if not broken and after.wake_at == incident.wake_at:
+    if not events and after.wake_at == incident.wake_at:
         return Decision()
-    events = tuple(_broken(incident.id, promise, now) for promise in sorted(broken, key=lambda p: (p.due, p.id)))
     return Decision(incidents=(IncidentChange(incident, after),), events=events)
+
+
+def noted(incident: Incident, now: datetime) -> tuple[tuple[Promise, ...], tuple[Event, ...]]:
+    """Return the promises of an incident with what passed unkept marked as broken, and the events that say so."""
+    broken = [p for p in incident.promises if p.due <= now and _can_break(p, incident.pauses)]
+    promises = tuple(replace(p, broken_at=now) if p in broken else p for p in incident.promises)
+    events = tuple(_broken(incident.id, promise, now) for promise in sorted(broken, key=lambda p: (p.due, p.id)))
+    return promises, events
 
 
 def _broken(incident: int, promise: Promise, now: datetime) -> Event:
@@ -164,8 +173,9 @@ def _can_break(promise: Promise, pauses: tuple[Pause, ...]) -> bool:
     """Tell whether a promise breaks when its time comes: it stands, runs, and was not kept within its time."""
     is_over = promise.cancelled_at is not None or promise.replaced_by is not None or promise.broken_at is not None
     is_kept = promise.kept_at is not None and promise.kept_at <= promise.due
-    return not (is_over or is_kept or (promise.kept_at is None and _is_paused(promise, pauses)))
+    return not (is_over or is_kept or (promise.kept_at is None and is_paused(promise, pauses)))
 
 
-def _is_paused(promise: Promise, pauses: tuple[Pause, ...]) -> bool:
+def is_paused(promise: Promise, pauses: tuple[Pause, ...]) -> bool:
+    """Tell whether the clock of a promise stands still: that of the resolution, while we wait for the user."""
     return promise.kind is PromiseKind.RESOLUTION and any(pause.until is None for pause in pauses)

@@ -163,6 +163,14 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True)
+class Retold:
+    """What an owed row that waits tells now: its content has never left, and a time in it has passed (DESIGN 9)."""
+
+    owed: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ForgottenWords:
     """An incident loses the words of a person: all there are where it is their own (`is_own`), else theirs."""
 
@@ -220,6 +228,7 @@ Row = (
     | CameBack
     | DeliveryEnded
     | Superseded
+    | Retold
     | ForgottenWords
     | ForgottenPerson
     | HeldDecided

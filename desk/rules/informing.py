@@ -15,6 +15,7 @@ from desk.rules.acknowledgement import attached, is_answerable, language_of, tol
 from desk.rules.addresses import person_ref
 from desk.rules.conversation import adding, incident_of, next_version
 from desk.rules.decision import Decision, Event, NewPerson, Owed, Row, Superseded
+from desk.rules.desk import Desk
 from desk.rules.incident import Incident, Move, moved
 from desk.rules.mail import MailFacts, references_of, told
 
@@ -101,7 +102,7 @@ def _answer(facts: MailFacts, incident: Incident, person: int, due_at: datetime,
         to=facts.message.sender.address,
         language=language_of(facts, incident),
         audience=Audience.USER,
-        facts=_facts(facts, incident, now),
+        facts=standing(facts.desk, incident, facts.message.sender.name, now),
         due_at=due_at,
         message_id=signer.message_id(incident.id, owed_id),
         in_reply_to=facts.message.message_id,
@@ -112,8 +113,8 @@ def _answer(facts: MailFacts, incident: Incident, person: int, due_at: datetime,
     )
 
 
-def _facts(facts: MailFacts, incident: Incident, now: datetime) -> dict[str, Any]:
-    desk = facts.desk
+def standing(desk: Desk, incident: Incident, name: str, now: datetime) -> dict[str, Any]:
+    """Return how an incident stands at an instant, as an answer to `name` says it."""
     is_paused = any(pause.until is None for pause in incident.pauses)
     first = _due(incident, PromiseKind.FIRST_ATTENTION) if incident.first_response_at is None else None
     resolution = None if is_paused or incident.resolved_at else _due(incident, PromiseKind.RESOLUTION)
@@ -121,7 +122,7 @@ def _facts(facts: MailFacts, incident: Incident, now: datetime) -> dict[str, Any
     return {
         "number": incident.number,
         "at": told(now),
-        "name": facts.message.sender.name,
+        "name": name,
         "status": incident.status.value,
         "queue": incident.queue.value,
         "severity": incident.severity.value,

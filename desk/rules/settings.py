@@ -121,7 +121,9 @@ class PromisesSettings:
         [0.5, 0.75], "Parts of a promise after which its consultant is reminded.", ASCENDING, later="climb"
     )
     revise_by: Span = setting(
-        "4h", "Support time the machine adds to a promise about to pass, twice at most.", PROMISE, later="climb"
+        "4h",
+        "Support time by which a time is put off that passed before its mail could leave, as often as it takes.",
+        PROMISE,
     )
     severity: Mapping[str, SeverityPromiseSettings] = named(SeverityPromiseSettings, choice("1", "2", "3"))
 

@@ -124,6 +124,15 @@ _STATUS: Final[Facts] = {
     "status_url": "https://soporte.ejemplo.mx/i/abc",
     "closed": [],
 }
+_REVISED_PROMISE: Final[Facts] = {
+    "number": "INC-100425",
+    "at": "2026-11-24T18:30:00+00:00",
+    "name": "Laura Méndez",
+    "first_attention": "2026-11-24T22:20:00+00:00",
+    "resolution": None,
+    "closed": [],
+    "status_url": "https://soporte.ejemplo.mx/i/abc",
+}
 _DIGEST: Final[Facts] = {
     "at": "2026-11-24T15:00:00+00:00",
     "day": "2026-11-24",
@@ -434,6 +443,17 @@ SAMPLES: Final[Mapping[str, Mapping[str, Facts]]] = {
             "held": [*_DIGEST["held"], {**_DIGEST["held"][0], "reason": "something_new", "from": "", "subject": ""}]
             * 10,
             "held_more": 4,
+        },
+    },
+    "revised_promise": {
+        "first_attention": _REVISED_PROMISE,
+        "both": {**_REVISED_PROMISE, "name": "", "resolution": "2026-11-25T17:20:00+00:00", "status_url": ""},
+        "over_holiday": {
+            **_REVISED_PROMISE,
+            "at": "2026-11-13T23:30:00+00:00",
+            "first_attention": None,
+            "resolution": "2026-11-17T17:30:00+00:00",
+            "closed": [_HOLIDAY],
         },
     },
     "receipt": {"named": _RECEIPT, "nameless": {**_RECEIPT, "name": ""}},

@@ -7,6 +7,7 @@ every attempt carries one Message-ID, Date and boundary. Never: reads a clock, a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -53,13 +54,15 @@ def compose(owed: Owed, identity: MailIdentity, wording: Wording, parts: Sequenc
     `parts` are the attachments its facts speak of; where they could not be had, the mail says that they were left out.
     """
     facts = facts_of(owed, has_parts=bool(parts))
+    retold_at = owed.facts.get("retold_at")
+    date = datetime.fromisoformat(retold_at) if retold_at else owed.due_at
     rendered = wording.render(facts.get("template", owed.kind.value), owed.language, facts)
     seed = owed.message_id or str(owed.id)
     body = alternative(rendered.text, rendered.html, seed=seed)
     content = b"".join(
         (
             _fixed_headers(identity, owed.kind, owed.audience, rendered.language),
-            _own_headers(owed, identity, rendered.subject),
+            _own_headers(owed, identity, rendered.subject, date),
             *(mixed(body, parts, seed) if parts else (body,)),
         )
     )
@@ -69,6 +72,7 @@ def compose(owed: Owed, identity: MailIdentity, wording: Wording, parts: Sequenc
 def facts_of(owed: Owed, *, has_parts: bool) -> Mapping[str, Any]:
     """Return the facts of a row as the present templates know them, whatever version froze them."""
     facts = dict(in_present_shape(owed.kind, owed.shape, owed.facts))
+    facts.pop("retold_at", None)
     if facts.pop("carried", None) and not has_parts:
         facts["left_out"] = [*facts["attached"], *facts["left_out"]]
         facts["attached"] = []
@@ -89,12 +93,13 @@ def _fixed_headers(identity: MailIdentity, kind: OwedKind, audience: Audience, l
     )
 
 
-def _own_headers(owed: Owed, identity: MailIdentity, subject: str) -> bytes:
+def _own_headers(owed: Owed, identity: MailIdentity, subject: str, date: datetime) -> bytes:
+    """Return the headers of one mail. `date` is when what it says was true: «hoy» is counted from it."""
     reply_to = address_header("Reply-To", owed.reply_to, identity.name) if owed.reply_to else b""
     answered = (owed.in_reply_to,) if owed.in_reply_to else ()
     return b"".join(
         (
-            date_header(owed.due_at),
+            date_header(date),
             address_header("To", owed.to),
             header("Subject", subject),
             id_header("Message-ID", (owed.message_id,)),

@@ -108,7 +108,7 @@ def test_a_begun_minute_of_support_time_counts_whole(span: Span, minutes: int) -
 
 def test_both_promises_begin_at_the_minute_the_mail_arrived() -> None:
     ids = CountedIds()
-    targets = Targets(Target(120, 480), {})
+    targets = Targets(Target(120, 480), {}, 240)
     arrived = datetime(2026, 11, 13, 23, 30, 59, 999_999, tzinfo=UTC)
     attended, solved = promises_for(Severity.OUTAGE, arrived, targets, CALENDAR, ids)
     assert (attended.kind, solved.kind) == (FIRST, RESOLUTION)

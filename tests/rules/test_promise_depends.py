@@ -21,6 +21,7 @@ from tests.rules.facts import DESK, ROSTER, facts, grade, mail
 TARGETS = Targets(
     Target(120, 480),
     {Severity.QUESTION: Target(600, 1440), Severity.DEGRADED: Target(90, 601), Severity.OUTAGE: Target(1, 45)},
+    240,
 )
 CLOSED = (CLOSURE.read("2026-12-24 14:00/24:00 Nochebuena"), CLOSURE.read("2026-12-28/2026-12-31 inventario"))
 CALENDARS = [

@@ -34,6 +34,7 @@ from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Target, Targets
 from desk.rules.incident import Pause, Promise
 from desk.rules.informing import ASKED, ONCE_AN_HOUR
+from desk.rules.late import MAIL_WAITED
 from desk.views.why.answers import answers
 from desk.views.why.known import Act, Known
 from desk.views.why.promises import Measure, promises
@@ -49,7 +50,7 @@ HOUR = timedelta(hours=1)
 LATER = NOON + HOUR
 HOURS = dict.fromkeys(range(5), ((9 * 60, 19 * 60),))
 CALENDAR = Calendar.of(ZONE, HOURS, "MX")
-MEASURE = Measure(CALENDAR, Targets(Target(120, 480), {}))
+MEASURE = Measure(CALENDAR, Targets(Target(120, 480), {}, 240))
 PERSON = Sign.PERSON.reason()
 
 
@@ -173,6 +174,10 @@ PROMISED = {
     "kept late": known(promises=(promise(kept_at=NOON + 72 * HOUR, broken_at=NOON + 24 * HOUR),)),
     "broken": known(promises=(promise(broken_at=NOON + 24 * HOUR),)),
     "revised": known(promises=(promise(1, replaced_by=2), promise(2, made_at=LATER, due=CALENDAR.due(NOON, 720)))),
+    "revised late": known(
+        event(EventKind.PROMISE_REVISED, text=f"resolution: {CALENDAR.due(NOON, 720).isoformat()}", why=MAIL_WAITED),
+        promises=(promise(1, replaced_by=2), promise(2, made_at=LATER, due=CALENDAR.due(NOON, 720))),
+    ),
     "regraded": known(promises=(promise(1, replaced_by=2, regraded=True), promise(2, made_at=LATER))),
     "cancelled": known(promises=(promise(cancelled_at=LATER),)),
     "paused": known(promises=(promise(),), pauses=(Pause(1, NOON, LATER, "asked"), Pause(2, LATER, None, "asked"))),
@@ -323,7 +328,7 @@ def test_a_promise_the_settings_of_now_do_not_lead_to_is_said_so_and_not_counted
 
 
 def test_a_promise_of_an_earlier_grade_is_counted_by_the_target_of_that_grade() -> None:
-    targets = Targets(Target(120, 480), {Severity.OUTAGE: Target(60, 240)})
+    targets = Targets(Target(120, 480), {Severity.OUTAGE: Target(60, 240)}, 240)
     one = known(promises=(promise(),), incident={"severity": 3})
     counted = [
         told.values["severity"]

@@ -25,6 +25,7 @@ from desk.rules.desk import Desk
 from desk.rules.routing import Consultant
 from desk.verbs.digest import Digests
 from desk.verbs.flood import Floods
+from desk.verbs.late import Lates
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -216,6 +217,7 @@ class Node(Process):
         self.outbox = Outbox(
             self.claims,
             caps,
+            Lates(commit, house.desk),
             Undeliveries(commit, book, house.desk),
             carriers,
             clock=self.clock,

@@ -11,6 +11,8 @@ from tests.world.process import Process
 
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>]+>)", re.MULTILINE)
 REPLY = "250 2.0.0 taken"
+LEAVES = (None, Fault.SLOW_RELAY, Fault.TORN_IN_DATA)
+"""What may strike before the content of a mail, and lets it leave."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Relay:
         self.taken: list[Taken] = []
         self.may_repeat: Counter[str] = Counter()
         self.first_tried: dict[str, datetime] = {}
+        self.first_left: dict[str, datetime] = {}
+        """When the content of a mail first left for the relay."""
 
 
 class WorldSender:
@@ -49,7 +53,10 @@ class WorldSender:
         message_id = found[1].decode()
         process, now = self._process, self._process.clock.now()
         self._relay.first_tried.setdefault(message_id, now)
-        _raise_for(await process.meet(Place.SUBMIT))
+        fault = await process.meet(Place.SUBMIT)
+        if fault in LEAVES:
+            self._relay.first_left.setdefault(message_id, now)
+        _raise_for(fault)
         self._relay.taken.append(Taken(process.clock.now(), process, message_id, recipient, content))
         if await process.meet(Place.TAKEN) is Fault.TORN_AFTER_DATA:
             self._relay.may_repeat[message_id] += 1

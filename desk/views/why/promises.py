@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from desk.base.because import Because, Count, Reason, Say, Word, because
 from desk.base.errors import OutsideCalendar
-from desk.base.names import OwedStatus, PromiseKind, PromiseStatus, Severity
+from desk.base.names import EventKind, OwedStatus, PromiseKind, PromiseStatus, Severity
 from desk.rules.calendar import Calendar
 from desk.rules.deadlines import Targets, status_of
 from desk.rules.incident import Promise
+from desk.rules.late import MAIL_WAITED
 from desk.views.why.known import Known
 
 STILL_TO_GO = frozenset({OwedStatus.QUEUED, OwedStatus.DELAYED, OwedStatus.HELD})
@@ -46,10 +47,12 @@ def promises(known: Known, measure: Measure, now: datetime) -> Iterator[Reason]:
 
 def _counted(known: Known, promise: Promise, measure: Measure) -> Iterator[Reason]:
     """Yield how long a promise is and how that is counted, or that the settings of now do not lead to it."""
-    is_first = not any(one.replaced_by == promise.id for one in known.promises)
+    before = next((one for one in known.promises if one.replaced_by == promise.id), None)
     try:
-        if is_first:
+        if before is None:
             yield from _from_the_opening(known, promise, measure)
+        elif _was_late(known, promise):
+            yield from _from_the_time_before(before, promise, measure)
         else:
             minutes = measure.calendar.open_minutes(promise.made_at, promise.due)
             yield because(Say.COUNTED_AGAIN, made_at=promise.made_at, span=timedelta(minutes=minutes))
@@ -73,6 +76,28 @@ def _from_the_opening(known: Known, promise: Promise, measure: Measure) -> Itera
     yield Count(measure.calendar.explain(promise.made_at, minutes), promise.due, promise.kind)
 
 
+def _from_the_time_before(before: Promise, promise: Promise, measure: Measure) -> Iterator[Reason]:
+    minutes = measure.calendar.open_minutes(before.due, promise.due)
+    yield because(Say.COUNTED_ON, before=before.due, span=timedelta(minutes=minutes))
+    if measure.calendar.due(before.due, minutes) == promise.due:
+        yield Count(measure.calendar.explain(before.due, minutes), promise.due, promise.kind)
+
+
+def _was_late(known: Known, promise: Promise) -> bool:
+    """Tell whether a promise was made because the mail that tells the one before could not leave in time."""
+    named = (promise.kind.value, promise.due)
+    return any(
+        event["why"] == MAIL_WAITED and _named(event["text"]) == named
+        for event in known.events(EventKind.PROMISE_REVISED)
+    )
+
+
+def _named(text: str) -> tuple[str, datetime]:
+    """Return the promise that the text of an event names: its kind and time."""
+    kind, _, instant = text.partition(": ")
+    return kind, datetime.fromisoformat(instant)
+
+
 def _minutes(measure: Measure, severity: Severity, kind: PromiseKind) -> int:
     return measure.targets.of(severity).minutes(kind)
 
@@ -89,7 +114,8 @@ def _standing(known: Known, promise: Promise, now: datetime) -> Iterator[Because
         yield because(Say.PAUSED if status is PromiseStatus.PAUSED else Say.RUNNING)
     for later in known.promises:
         if later.id == promise.replaced_by:
-            yield because(Say.REGRADED_PROMISE if promise.regraded else Say.REVISED, due=later.due)
+            say = Say.REVISED_LATE if _was_late(known, later) else Say.REVISED
+            yield because(Say.REGRADED_PROMISE if promise.regraded else say, due=later.due)
 
 
 def _broken(promise: Promise) -> Because:
