@@ -24,7 +24,7 @@ from desk.ledger.leave import leave
 from desk.ledger.load import Waiting
 from desk.ledger.save import Change, Written, arrival_rows, copy_rows, message_rows
 from desk.ledger.statements import Steps
-from desk.rules.decision import Decision, StoredMessage
+from desk.rules.decision import Owed, StoredMessage
 from desk.rules.mail import ARRIVAL_KEY
 
 log = structlog.get_logger()
@@ -131,7 +131,7 @@ class Claims:
         self._missed: dict[str, set[int]] = {"arrivals": set(), "owed": set()}
         self._doubts = 0
         self._lately = Lately()
-        commit.on_committed(self._hand_on)
+        commit.on_born_in_hand(self._hand_on)
 
     # Arrivals
 
@@ -213,13 +213,9 @@ class Claims:
 
     # Owed rows
 
-    def _hand_on(self, decision: Decision) -> None:
-        if NodeRole.RESPONDERS not in self._commit.roles:
-            return
-        now = self._commit.clock.now()
-        for owed in decision.owed:
-            if (owed.not_before or owed.due_at) <= now:
-                self._owe(Waiting(owed, 0))
+    def _hand_on(self, born: tuple[Owed, ...]) -> None:
+        for owed in born:
+            self._owe(Waiting(owed, 0))
 
     def _owe(self, waiting: Waiting) -> None:
         self._in_hand["owed"].add(waiting.owed.id)

@@ -24,7 +24,7 @@ from desk.ledger.leases import id_blocks
 from desk.ledger.save import Change, change_of
 from desk.ledger.statements import Steps
 from desk.ledger.store import Store
-from desk.rules.decision import Decision
+from desk.rules.decision import Decision, Owed
 
 log = structlog.get_logger()
 
@@ -170,10 +170,16 @@ class Commit:
         self._writer: asyncio.Task[None] | None = None
         self._leasing = asyncio.Lock()
         self._listeners: list[Callable[[Decision], None]] = []
+        self._carriers: list[Callable[[tuple[Owed, ...]], None]] = []
 
     def on_committed(self, listener: Callable[[Decision], None]) -> None:
-        """Call `listener` with every decision after it is on disk: owed rows are handed on in memory."""
+        """Call `listener` with every decision after it is on disk."""
         self._listeners.append(listener)
+
+    def on_born_in_hand(self, carrier: Callable[[tuple[Owed, ...]], None]) -> None:
+        """Call `carrier` with the committed owed rows that are leased to this node from birth: those due when it was
+        decided, wherever the clock was turned to meanwhile."""
+        self._carriers.append(carrier)
 
     @metered("decide and write")
     async def perform(self, act: Act[F]) -> Decision:
@@ -189,10 +195,17 @@ class Commit:
                 now = self.clock.now()
                 decision = act.decide(facts, now)
                 if await self.write(change_of(decision, carrier, now)):
-                    for listener in self._listeners:
-                        listener(decision)
+                    self._tell(decision, now)
                     return decision
         raise ActLost(f"lost {ATTEMPT_MAX} times: {act.lanes}")
+
+    def _tell(self, decision: Decision, now: datetime) -> None:
+        for listener in self._listeners:
+            listener(decision)
+        due = tuple(owed for owed in decision.owed if (owed.not_before or owed.due_at) <= now)
+        if due and NodeRole.RESPONDERS in self.roles:
+            for carrier in self._carriers:
+                carrier(due)
 
     async def reserve(self) -> None:
         """See to it that every table's reserve of ids is at hand."""

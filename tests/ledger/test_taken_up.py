@@ -12,7 +12,7 @@ from desk.claims import Claims, store_left
 from desk.commit import Commit
 from desk.ledger.statements import Steps
 from desk.ledger.store import Store
-from tests.ledger.desks import SetClock, opened
+from tests.ledger.desks import NOON, SetClock, opened
 from tests.ledger.filled import fill, run
 from tests.ledger.test_caps import admitted, caps_of, owe, rows
 
@@ -93,6 +93,36 @@ async def test_a_row_whose_commit_was_not_heard_of_is_taken_up_although_the_cloc
         for _ in range(2):
             await claims.recover()
         assert [one.owed.kind for one in claims.owed] == ["alert"]
+
+
+class TurningTheClock:
+    """A store during whose writes the clock is turned."""
+
+    def __init__(self, store: Store, clock: SetClock, by: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._by = by
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, steps: Steps[R]) -> R:
+        self._clock.advance(self._by)
+        return await self._store.write(steps)
+
+
+@pytest.mark.parametrize(("before_due", "hours"), [(timedelta(), -5), (timedelta(hours=1), 5)])
+async def test_an_answer_is_in_hand_once_although_the_clock_was_turned_during_its_commit(
+    store_url: str, before_due: timedelta, hours: int
+) -> None:
+    clock = SetClock(NOON - before_due)
+    async with opened(store_url, clock=clock) as commit:
+        claims = Claims(commit, YEAR)
+        await commit.reserve()
+        commit.store = TurningTheClock(commit.store, clock, timedelta(hours=hours))
+        (waiting,) = await owe(commit, 1)
+        await claims.claim_owed()
+        assert [one.owed.id for one in claims.owed] == [waiting.owed.id]
 
 
 async def test_an_answer_over_a_cap_is_put_off_although_the_clock_was_turned_back(store_url: str) -> None:
