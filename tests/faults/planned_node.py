@@ -6,6 +6,7 @@ kills its reader on one subject: what an error in a C library does. A mistake ma
 Usage: python -m tests.faults.planned_node --pipe FD --clock FILE --ports 2525=smtp,… [--stand NTH STEP] … run …
 """
 
+import asyncio
 import mmap
 import os
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tests.faults.places import AFTER, BEFORE, Places
 from tests.faults.strikes import PASSED, Step
@@ -69,6 +71,8 @@ def main(arguments: list[str]) -> int:
     from ventanilla.cli import dispatch
 
     ventanilla.wiring.triage_grader = grader
+    if args.slow:
+        _slow_down_commits(args.slow)
     if args.mutant:
         import pytest
 
@@ -99,6 +103,19 @@ def _hurry() -> None:
     responders.outbox.PROBE_S = responders.mail.relays.PROBE_S = PROBE_S
 
 
+def _slow_down_commits(seconds: float) -> None:
+    """Let every commit take its time, as on a busy disk: what comes meanwhile is written together."""
+    from desk.commit import Commit
+
+    write_one = Commit._write_one
+
+    async def slowly(self: Commit, changes: list[Any]) -> list[bool]:
+        await asyncio.sleep(seconds)
+        return await write_one(self, changes)
+
+    Commit._write_one = slowly  # type: ignore[method-assign]
+
+
 def _turn_clock_by(path: Path) -> None:
     """Let the house's clock be the machine's and what a file says: it may be written while the node runs."""
     from desk.base.clock import WallClock
@@ -119,6 +136,7 @@ def _parsed(arguments: list[str]) -> Namespace:
     parser.add_argument("--ports", required=True)
     parser.add_argument("--stand", nargs=2, action="append", default=[])
     parser.add_argument("--mutant", default="")
+    parser.add_argument("--slow", type=float, default=0.0, help="seconds that a commit takes longer")
     parser.add_argument("command", nargs=REMAINDER)
     return parser.parse_args(arguments)
 

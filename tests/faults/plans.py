@@ -13,7 +13,7 @@ import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.engines import ENGINES
 from tests.faults.grounds import Ground, ground, may_fill
 from tests.faults.play import Outcome, Play, prepared
 from tests.faults.seeds import seed_of_commit
-from tests.faults.strikes import Fault, Step, all_cells, plan_of
+from tests.faults.strikes import Fault, Plan, Step, all_cells, plan_of
 from tests.mutants.guarantees import MUTANTS
 
 FIGURE = "figure: "
@@ -56,18 +56,26 @@ def main() -> int:
     return 1 if bad or missing else 0
 
 
-async def played(
-    ground_: Ground, seeds: Iterable[int], folder: Path, mutant: str = "", *, quiet: bool = False
-) -> list[Outcome]:
+async def played(ground_: Ground, seeds: Iterable[int], folder: Path, mutant: str = "") -> AsyncIterator[Outcome]:
     """Play the plans of seeds on a prepared ground, one after the other."""
-    outcomes = []
     for seed in seeds:
-        mine = folder / f"{ground_.engine}-{seed}"
-        mine.mkdir()
-        outcomes.append(await Play(ground_, plan_of(seed, ground_.engine, left_out()), mine, mutant).play())
-        if not quiet:
-            print(outcomes[-1], flush=True)
-    return outcomes
+        yield await played_one(ground_, plan_of(seed, ground_.engine, left_out()), folder, mutant)
+
+
+async def played_one(ground_: Ground, plan: Plan, folder: Path, mutant: str = "", slow_s: float = 0.0) -> Outcome:
+    """Play one plan, its logs in a folder named after it."""
+    mine = folder / f"{plan.engine}-{plan.seed}"
+    mine.mkdir()
+    return await Play(ground_, plan, mine, mutant, slow_s).play()
+
+
+async def _told(outcomes: AsyncIterator[Outcome]) -> list[Outcome]:
+    """Print outcomes as they come, and return them all."""
+    told = []
+    async for one in outcomes:
+        print(one, flush=True)
+        told.append(one)
+    return told
 
 
 def left_out() -> frozenset[Fault]:
@@ -113,7 +121,7 @@ async def _run(engines: Sequence[str], seeds: range, folder: Path, mutant: str) 
         grounds = [await stack.enter_async_context(ground(engine, folder)) for engine in engines]
         for one in grounds:
             await stack.enter_async_context(prepared(one, folder))
-        outcomes = await asyncio.gather(*(played(one, seeds, folder, mutant) for one in grounds))
+        outcomes = await asyncio.gather(*(_told(played(one, seeds, folder, mutant)) for one in grounds))
     return [one for those in outcomes for one in those]
 
 

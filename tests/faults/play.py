@@ -40,10 +40,11 @@ class Planned:
     strikes: tuple[Strike, ...]
     clock: Path
     mutant: str = ""
+    slow_s: float = 0.0
 
     def words(self, ports: Ports, pipe: int) -> list[str]:
         words = ["tests.faults.planned_node", "--pipe", str(pipe), "--ports", ports.named()]
-        words += ["--clock", str(self.clock), "--mutant", self.mutant]
+        words += ["--clock", str(self.clock), "--mutant", self.mutant, "--slow", str(self.slow_s)]
         for strike in self.strikes:
             words += ["--stand", str(strike.nth), strike.step]
         return words
@@ -75,12 +76,13 @@ class Outcome:
 
 
 class Play:
-    """One plan on one database."""
+    """One plan on one database; with a mistake put in, and commits that take longer, where asked for."""
 
-    def __init__(self, ground: Ground, plan: Plan, folder: Path, mutant: str = "") -> None:
+    def __init__(self, ground: Ground, plan: Plan, folder: Path, mutant: str = "", slow_s: float = 0.0) -> None:
         self._ground = ground
         self._folder = folder
         self._mutant = mutant
+        self._slow_s = slow_s
         self._left = list(plan.of_nodes)
         self._offsets = [0.0]
         self._clock = folder / "clock"
@@ -172,7 +174,8 @@ class Play:
         folder = self._folder / f"node-{self._serial}"
         folder.mkdir()
         ports = fresh_ports(self._sink.port, self._ground.postgres_port)
-        node = await start(folder, url, ports, Planned(tuple(self._left), self._clock, self._mutant), dying_with_us())
+        planned = Planned(tuple(self._left), self._clock, self._mutant, self._slow_s)
+        node = await start(folder, url, ports, planned, dying_with_us())
         self._nodes.append(node)
         self._load.port = node.port
         return node
