@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from desk.base.names import Question, Severity
+from desk.base.travel import travels
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Grade:
     """Severity with its reasons (plain sentences, first the one that decided), language and confidence 0–1.

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from desk.base.names import MessageKind, Transport
+from desk.base.travel import travels
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """A name and an address as a header gave them, decoded and scrubbed; the domain is in lower case."""
@@ -14,6 +16,7 @@ class Mailbox:
     address: str
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """One attachment, found but not decoded.
@@ -34,6 +37,7 @@ class Attachment:
     charset: str = ""
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class BounceRecipient:
     """Somebody a mail did not reach: for good (`permanent`), or given up (`is_final`) after failing for a while.
@@ -48,6 +52,7 @@ class BounceRecipient:
     is_final: bool = True
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Message:
     """A mail that was read. Every string is storable: no NUL, no lone surrogate, no CR; single-line fields hold no LF.
@@ -78,6 +83,7 @@ class Message:
     digest: bytes = b""
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Parent:
     """A mail of ours that the read one answers: its text is what the quote is cut by."""

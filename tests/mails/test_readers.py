@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import select
 import signal
 import socket
@@ -17,13 +18,20 @@ import pytest
 
 from desk.base.errors import ReaderFailed
 from desk.base.grade import Grade
+from desk.base.message import Parent
 from desk.base.names import MessageKind, Severity
 from desk.base.reading_words import ReadingWords
 from intake.email.reading import reader
+from intake.email.reading.automatic import OwnMail
 from intake.email.reading.grading import Classify, Grader
 from intake.email.reading.reader import Readers
 
 RAW = b"From: ana@cliente.mx\r\nSubject: Hola\r\nMessage-ID: <a@c.mx>\r\n\r\nNo puedo timbrar.\r\n"
+WITH_FILE = (
+    b"From: ana@cliente.mx\r\nDate: Tue, 24 Nov 2026 09:00:00 -0600\r\nSubject: Hola\r\n"
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nNo puedo timbrar.\r\n--x\r\n"
+    b"Content-Type: text/csv; name=a.csv\r\nContent-Disposition: attachment\r\n\r\n1,2\r\n--x--\r\n"
+)
 WORDS = ReadingWords()
 
 
@@ -68,6 +76,15 @@ async def test_a_mail_comes_back_read_and_graded(workers: int) -> None:
     assert result.grade is not None
     assert result.grade.reasons == ("Hola", "No puedo timbrar.", "email")
     assert result.cpu_s >= 0
+
+
+def test_a_mail_that_was_read_is_the_same_after_its_way_between_processes() -> None:
+    parent, own = Parent("<b@desk.mx>", "Hola"), OwnMail(frozenset({"soporte@desk.mx"}))
+    task = reader.ReadTask(WITH_FILE, (parent,), own, "ana@cliente.mx")
+    result = reader.read_and_grade(task, WORDS, classify)
+    assert result.message.attachments
+    assert pickle.loads(pickle.dumps(task)) == task
+    assert pickle.loads(pickle.dumps(result)) == result
 
 
 @pytest.mark.anyio

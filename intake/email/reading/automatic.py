@@ -12,6 +12,7 @@ from desk.base.message import Mailbox
 from desk.base.names import MessageKind
 from desk.base.reading_words import ReadingWords
 from desk.base.signs import Sign
+from desk.base.travel import travels
 from intake.email.reading.decode import header_text, one_line
 from intake.email.reading.walk import Headers
 
@@ -38,6 +39,7 @@ _ROBOTS = re.compile(
 _SYSTEM_TYPES = frozenset({"delivery-status", "disposition-notification", "feedback-report"})
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class OwnMail:
     """How the desk's own mail is known: its addresses (in lower case), and whether the desk found this very Message-ID

@@ -31,6 +31,7 @@ from desk.base.grade import Grade
 from desk.base.message import Message, Parent
 from desk.base.names import Channel, MessageKind
 from desk.base.reading_words import ReadingWords
+from desk.base.travel import travels
 from intake.email.reading.automatic import OwnMail
 from intake.email.reading.grading import Classify, Grader
 from intake.email.reading.read import read
@@ -61,6 +62,7 @@ WATCH_SECONDS = 1.0
 _GRADED = frozenset({MessageKind.NEW, MessageKind.FOLLOW_UP, MessageKind.AUTOMATIC})
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """A mail that was read, its grade (None for a kind that is not graded, or without a grader), the CPU seconds.
@@ -74,6 +76,7 @@ class ReadResult:
     triage_s: float = 0.0
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class ReadTask:
     """One mail for a reader; see `read` for the parts."""
