@@ -47,6 +47,7 @@ from desk.verbs.digest import Digests
 from desk.verbs.disk import Disks
 from desk.verbs.flood import Floods
 from desk.verbs.held import Alerts
+from desk.verbs.late import Lates
 from desk.verbs.reception import Reception
 from desk.verbs.retention import Retention
 from desk.verbs.roster import RosterBook, enrol
@@ -65,10 +66,10 @@ from responders.mail.sender import Sender
 from responders.outbox import Outbox
 from ventanilla.disk import Disk, DiskWatch, place_of, watched_folder
 from ventanilla.health import Health
+from ventanilla.probe import Probe
 from ventanilla.settings import Settings, default_file
 
 log = structlog.get_logger()
-from ventanilla.probe import Probe
 
 SHUTDOWN_S = 10.0
 """Longest time from SIGTERM to the end (CONTRACT 1)."""
@@ -185,6 +186,7 @@ async def node(settings: Settings, clock: Clock, start: Start) -> AsyncIterator[
         outbox = Outbox(
             claims,
             caps,
+            Lates(commit, desk),
             Undeliveries(commit, book, desk),
             carriers,
             clock=clock,
