@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from desk.base.message import Arrival
+from desk.base.message import Arrival, Attachment
 from desk.base.names import Direction, Verdict
 from desk.ledger import forget
 from desk.ledger.statements import utc
@@ -25,6 +25,7 @@ from desk.rules.decision import (
     NewPerson,
     Owed,
     Retold,
+    RereadMessage,
     Row,
     SameMail,
     StoredMessage,
@@ -75,6 +76,8 @@ STATEMENTS: dict[str, str] = {
     "message": "INSERT INTO messages (id, incident_id, at, direction, channel, audience, sender, "
     "sender_name, recipients, "
     "subject, text, reply_text, message_id, blob_id, owed_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "reread_message": "UPDATE messages SET subject = ?, text = ?, reply_text = ? WHERE id = ?",
+    "reread_attachments": "DELETE FROM attachments WHERE message_id = ?",
     "attachment": "INSERT INTO attachments (message_id, name, type, size, first_byte, last_byte, encoding, inline, "
     "content_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "participant": "INSERT INTO participants (incident_id, person_id, address, name, role) VALUES (?, ?, ?, ?, ?)",
@@ -291,6 +294,8 @@ def _row(row: Row) -> Iterator[Written]:
     match row:
         case StoredMessage():
             yield from message_rows(row)
+        case RereadMessage():
+            yield from _reread(row)
         case NewPerson():
             yield "person", (row.id, row.name, utc(row.at))
             point = (row.id, row.channel, row.address[:ADDRESS_MAX], row.learned_from, utc(row.at))
@@ -315,6 +320,12 @@ def _row(row: Row) -> Iterator[Written]:
             return  # its arrival's end says it all
         case _:
             assert_never(row)
+
+
+def _reread(row: RereadMessage) -> Iterator[Written]:
+    yield "reread_message", (row.subject, row.text, row.reply_text, row.message)
+    yield "reread_attachments", (row.message,)
+    yield from _attachments(row.message, row.attachments)
 
 
 def _came_back(row: CameBack) -> Iterator[Written]:
@@ -347,9 +358,13 @@ def message_rows(message: StoredMessage, owed: int | None = None) -> Iterator[Wr
             owed,
         ),
     )
-    for part in message.attachments:
+    yield from _attachments(message.id, message.attachments)
+
+
+def _attachments(message: int, attachments: Iterable[Attachment]) -> Iterator[Written]:
+    for part in attachments:
         span = (part.size, part.start, part.end, part.encoding[:32])
-        yield "attachment", (message.id, part.name, part.type, *span, part.inline, part.content_id)
+        yield "attachment", (message, part.name, part.type, *span, part.inline, part.content_id)
 
 
 def held_rows(item: HeldItem) -> Iterator[Written]:

@@ -171,6 +171,17 @@ class Retold:
 
 
 @dataclass(frozen=True, slots=True)
+class RereadMessage:
+    """What a stored mail says, read again by a later version: the views of its bytes and nothing else."""
+
+    message: int
+    subject: str
+    text: str
+    reply_text: str
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ForgottenWords:
     """An incident loses the words of a person: all there are where it is their own (`is_own`), else theirs."""
 
@@ -229,6 +240,7 @@ Row = (
     | DeliveryEnded
     | Superseded
     | Retold
+    | RereadMessage
     | ForgottenWords
     | ForgottenPerson
     | HeldDecided

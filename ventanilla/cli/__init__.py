@@ -36,7 +36,6 @@ LATER = frozenset(
         "doctor",
         "report",
         "announce",
-        "reparse",
         "rehearse",
         "oauth",
         "learn",
