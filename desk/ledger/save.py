@@ -24,8 +24,8 @@ from desk.rules.decision import (
     HeldTold,
     NewPerson,
     Owed,
-    Retold,
     RereadMessage,
+    Retold,
     Row,
     SameMail,
     StoredMessage,
@@ -304,12 +304,8 @@ def _row(row: Row) -> Iterator[Written]:
             yield from held_rows(row)
         case CameBack():
             yield from _came_back(row)
-        case DeliveryEnded():
-            yield "owed_ended", (row.status, row.attempts, row.reply, row.owed)
-        case Superseded():
-            yield "owed_superseded", (row.owed,)
-        case Retold():
-            yield "owed_retold", (to_json(row.facts), row.owed)
+        case DeliveryEnded() | Superseded() | Retold():
+            yield _of_owed(row)
         case ForgottenWords():
             yield from forget.words(row)
         case ForgottenPerson():
@@ -320,6 +316,14 @@ def _row(row: Row) -> Iterator[Written]:
             return  # its arrival's end says it all
         case _:
             assert_never(row)
+
+
+def _of_owed(row: DeliveryEnded | Superseded | Retold) -> Written:
+    if isinstance(row, DeliveryEnded):
+        return "owed_ended", (row.status, row.attempts, row.reply, row.owed)
+    if isinstance(row, Superseded):
+        return "owed_superseded", (row.owed,)
+    return "owed_retold", (to_json(row.facts), row.owed)
 
 
 def _reread(row: RereadMessage) -> Iterator[Written]:
