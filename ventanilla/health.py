@@ -65,6 +65,7 @@ class Health:
         self._relay = f"{settings.relay.host}:{settings.relay.port}"
         self._since: dict[tuple[str, str], datetime] = {}
         self._figures: Figures | None = None
+        self._looking: asyncio.Task[Figures] | None = None
         self._registry = CollectorRegistry()
         self._opened = Counter(
             "ventanilla_incidents_opened",
@@ -94,10 +95,17 @@ class Health:
                 self._broken.labels(event.text.partition(":")[0]).inc()
 
     async def _look(self) -> Figures | None:
-        """Return the ledger's figures, None when it does not answer in ANSWER_S."""
+        """Return the ledger's figures, None when it does not answer in ANSWER_S.
+
+        A question that hangs is not given up: taking it back asks the same server, and may hang as well. Whoever asks
+        meanwhile waits for it too, so that one is under way at most.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._commit.store.read(figures(self._clock.now())))
+        await asyncio.wait([self._looking], timeout=ANSWER_S)
+        is_answered = self._looking.done() and not self._looking.cancelled()
         try:
-            async with asyncio.timeout(ANSWER_S):
-                self._figures = await self._commit.store.read(figures(self._clock.now()))
+            self._figures = self._looking.result() if is_answered else None
         except (StoreAway, TimeoutError):
             self._figures = None
         return self._figures
@@ -164,6 +172,9 @@ class Health:
             why = "the database takes nothing that is to be written; mails are told to try later"
             do = "free its disk, end what locks it, make it writable, or start it; the log's store_away says why"
             found.append(Trouble("database", "write", why, do, self._commit.away_since))
+        if self._commit.store.is_log_large():
+            why = "the log beside the SQLite file grows: a program has been reading the file for long"
+            found.append(Trouble("database", "log", why, "end that program (`fuser` on the file names it)"))
         return found
 
     async def _metrics(self, request: web.Request) -> web.Response:

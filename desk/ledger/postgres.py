@@ -17,6 +17,8 @@ R = TypeVar("R")
 
 CONNECT_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 30
+IDLE_TRANSACTION_S = 10
+"""How long the server waits inside a transaction of a node that is suspended: its locks must not stop the others."""
 READERS_MAX = 4
 DEFAULT_PORT = 5432
 CACHED_STATEMENTS = 200
@@ -28,6 +30,7 @@ AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
@@ -47,11 +50,17 @@ async def connect(url: str, *, pooled: bool) -> asyncpg.Connection:
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             statement_cache_size=0 if pooled else CACHED_STATEMENTS,
+            server_settings=_session(pooled=pooled),
         )
     except AWAY as error:
         raise StoreAway(
             f"database.url: PostgreSQL at {place(url)} cannot be used ({error}); start it, or correct the address"
         ) from error
+
+
+def _session(*, pooled: bool) -> dict[str, str]:
+    """Return what a session asks of the server; a pooler passes nothing on and may refuse it."""
+    return {} if pooled else {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_S}s"}
 
 
 def place(url: str) -> str:
@@ -161,6 +170,10 @@ class PostgresStore:
         else:
             await self._listening.wait()
 
+    def is_log_large(self) -> bool:
+        """No: the server sees to its log."""
+        return False
+
     async def cut_log(self) -> None:
         """Nothing: the server recycles its log, and no dump reads it."""
 
@@ -185,6 +198,7 @@ class PostgresStore:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 statement_cache_size=0 if self._pooled else CACHED_STATEMENTS,
+                server_settings=_session(pooled=self._pooled),
             )
         return self._readers
 

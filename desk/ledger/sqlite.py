@@ -16,9 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
+import structlog
+
 from desk.base.errors import AlreadyRunning, NotMigrated, StoreAway
 from desk.ledger.hop import Hop
 from desk.ledger.statements import Many, Rows, Run, Steps, begun, for_sqlite
+
+log = structlog.get_logger()
 
 R = TypeVar("R")
 
@@ -30,6 +34,10 @@ CHECKPOINT_COMMITS = 256
 """Commits after which a large log is moved again: once moved it is filled from its start, its size tells nothing."""
 TRUNCATE_BYTES = 256 * 1024 * 1024
 """Size from which the log is also cut, at the price of making writers wait."""
+LOG_BYTES_MAX = TRUNCATE_BYTES + CHECKPOINT_BYTES
+"""Size of the log from which it is trouble: somebody has been reading for long and keeps it from being moved."""
+CHECKPOINT_WAIT_S = 1.0
+"""How long a cut of the log waits for who reads; writers wait with it, and no longer than they have patience."""
 CACHED_STATEMENTS = 512
 WATCH_S = 0.25
 """How often a node looks whether another process wrote (DESIGN 8)."""
@@ -177,6 +185,13 @@ class SqliteStore:
                 return
             await asyncio.sleep(WATCH_S)
 
+    def is_log_large(self) -> bool:
+        """Tell whether the log outgrew what moving it into the file leaves."""
+        try:
+            return os.stat(self._log).st_size > LOG_BYTES_MAX
+        except OSError:
+            return False
+
     async def cut_log(self) -> None:
         """Move the log into the file and cut it. Raises StoreAway when who reads or writes does not let go of it."""
         if not await self._checking.submit(partial(checkpoint, self.path, "TRUNCATE")):
@@ -252,11 +267,18 @@ class SqliteStore:
             self._size_moved, self._commits_since = size, 0
             mode = "TRUNCATE" if size > TRUNCATE_BYTES else "PASSIVE"
             self._checkpoint = self._checking.submit(partial(checkpoint, self.path, mode))
+            self._checkpoint.add_done_callback(_note_checkpoint)
+
+
+def _note_checkpoint(done: "asyncio.Future[bool]") -> None:
+    """A log that could not be moved, as on a full disk, is moved another time: nobody waits for it."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("store_away", part="checkpoint", cause=str(error))
 
 
 def checkpoint(path: Path, mode: str) -> bool:
     """Move the log into the file from a connection of its own; False: it was busy, and is left for the next time."""
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=CHECKPOINT_WAIT_S)
     try:
         ((busy, _, _),) = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
     finally:

@@ -31,6 +31,10 @@ class Store(Protocol):
         """Return when another process may have left something to take up. Raises StoreAway."""
         ...
 
+    def is_log_large(self) -> bool:
+        """Tell whether a log of ours grows because somebody keeps it from being moved; PostgreSQL's is not ours."""
+        ...
+
     async def cut_log(self) -> None:
         """Leave nothing in a log that was erased since; PostgreSQL's is not ours to cut. Raises StoreAway."""
         ...

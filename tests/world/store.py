@@ -123,6 +123,10 @@ class MemoryStore:
     async def others_wrote(self) -> None:
         await self._database.bell()
 
+    def is_log_large(self) -> bool:
+        """There is no log."""
+        return False
+
     async def cut_log(self) -> None:
         """There is no log."""
 
