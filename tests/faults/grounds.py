@@ -9,6 +9,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -227,18 +228,22 @@ class PostgresGround(Ground):
 @asynccontextmanager
 async def ground(engine: str, folder: Path) -> AsyncIterator[Ground]:
     """An engine on a small disk; both are gone when the block ends. Raises PostgresAbsent."""
-    with small_disk(folder / f"{engine}-disk") as disk:
-        if engine == "sqlite":
+    if engine == "sqlite":
+        with small_disk(folder / "disk") as disk:
             yield SqliteGround(disk)
-            return
-        server = PostgresServer()
-        try:
-            await asyncio.to_thread(server.start)
+        return
+    server = PostgresServer()
+    try:
+        await asyncio.to_thread(server.start)
+        with small_disk(server.folder / "disk") as disk:  # where the server's user may go
             one = PostgresGround(disk, server)
             await one.prepare()
-            yield one
-        finally:
-            server.stop()
+            try:
+                yield one
+            finally:
+                server.kill()  # it may not write to a disk that is gone
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -255,6 +260,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@cache
 def may_fill() -> bool:
     """Tell whether a small disk can be mounted here: only root may, and not in every container."""
     if os.geteuid() or shutil.which("unshare") is None or shutil.which("mount") is None:
