@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import smtplib
 import time
+from email import policy
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import asyncpg
 import pytest
 
 from desk.ledger.store import sqlite_path
+from tests.engines import PostgresServer
 from tests.relay import Relay, relay
-from tests.stories.house import ANA, DESK, FIRST_CONSULTANT, submit, written
+from tests.stories.house import ANA, DESK, FIRST_CONSULTANT, KEY, submit, written
 from tests.stories.nodes import RealNode, real_nodes
+from tests.stories.test_kept_databases import KEPT, restore, unpacked
 from tests.stories.test_same_mail import copy_of
 
 pytestmark = pytest.mark.anyio
@@ -74,6 +78,29 @@ async def test_copies_over_two_nodes_that_are_killed_and_restarted_are_one_incid
         assert await count(postgres_url, "SELECT count(*) FROM arrivals") == 11
         assert await count(postgres_url, "SELECT count(*) FROM messages WHERE direction = 'in'") == 1
         assert len(sink.to(ANA)) == len(sink.to(FIRST_CONSULTANT)) == 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["a database of before", "an empty database"])
+async def test_nodes_that_start_at_once_bring_the_schema_to_date_once_and_all_come_up(
+    postgres: PostgresServer, postgres_url: str, tmp_path: Path, is_kept: bool
+) -> None:
+    key = KEY
+    if is_kept:
+        restore(postgres, postgres_url, unpacked("house.sql.gz"))
+        key = json.loads((KEPT / "house.json").read_text())["key"]
+    async with relay() as sink:
+        nodes = [RealNode(tmp_path, postgres_url, sink.port, key=key) for _ in range(2)]
+        async with real_nodes(*nodes):
+            assert sum(len(one.said("migrated")) for one in nodes) == 1
+            for n, one in enumerate(nodes):
+                sender = f"nueva{n}@cliente.mx"
+                mail = written(sender=sender, message_id=f"<{sender}>").as_bytes(policy=policy.SMTP)
+                await asyncio.to_thread(submit, one.smtp, sender, DESK, mail)
+            async with asyncio.timeout(10):
+                while not all(sink.to(f"nueva{n}@cliente.mx") for n in range(len(nodes))):
+                    await asyncio.sleep(0.02)
+            assert [await one.term() for one in nodes] == [0, 0]
+        assert [one.errors() for one in nodes] == [[], []]
 
 
 async def let_leases_end(url: str) -> None:
