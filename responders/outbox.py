@@ -251,7 +251,7 @@ class Outbox:
             return
         at = retry_at(waiting.attempts, now, self._random)
         log.warning("delivery_deferred", kind=waiting.owed.kind, attempts=waiting.attempts + 1, retry_at=at)
-        has_left = data_sent or waiting.data_sent
+        has_left = data_sent or waiting.data_sent or waiting.is_doubtful
         await self._persist(lambda: self._claims.later(waiting, at, reply, data_sent=has_left, counts=True))
 
     async def _end(self, waiting: Waiting, status: OwedStatus, reply: str) -> None:

@@ -11,13 +11,15 @@ from typing import Any
 
 from desk.base.message import Arrival
 from desk.ledger import held
-from desk.ledger.load import ARRIVAL_COLUMNS, OWED_COLUMNS, Waiting, arrival_of, waiting_of
+from desk.ledger.load import ARRIVAL_COLUMNS, OWED_COLUMNS, TAKEN_OVER, Waiting, arrival_of, waiting_of
 from desk.ledger.statements import Run, Steps, places
 
 CLAIM_MAX = 64
 """Rows claimed at a time."""
 FREE = "(leased_by IS NULL OR (leased_by <> ? AND (leased_until IS NULL OR leased_until < {now})))"
 WAITING = "status IN ('queued', 'delayed')"
+_DOUBT = f"last_reply = CASE WHEN leased_by IS NOT NULL AND status = 'queued' THEN '{TAKEN_OVER}' ELSE last_reply END, "
+"""A row that a node which is gone had in hand: nobody knows whether its content has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,9 @@ def take(claim: Claim, node: str) -> Steps[list[int]]:
         f"SELECT id FROM {claim.table} WHERE {claim.condition} AND {FREE} "
         f"ORDER BY {claim.order} LIMIT {CLAIM_MAX} {{skip_locked}}"
     )
+    doubt = _DOUBT if claim.table == "owed" else ""
     rows = yield Run(
-        f"UPDATE {claim.table} SET leased_by = ?, leased_until = {{lease}} WHERE id IN ({chosen}) RETURNING id",
+        f"UPDATE {claim.table} SET {doubt}leased_by = ?, leased_until = {{lease}} WHERE id IN ({chosen}) RETURNING id",
         (node, *claim.values, node),
     )
     return [row[0] for row in rows]

@@ -33,6 +33,8 @@ ARRIVAL_COLUMNS = (
     "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, "
     "a.attempts, b.data"
 )
+TAKEN_OVER = "its node was gone"
+"""What stands as the last reply of a row that another node had in hand when it ended."""
 PARENTS_MAX = 20
 """Message-IDs of a mail that are looked up, the nearest first."""
 
@@ -305,7 +307,7 @@ class Waiting:
     """An owed row on its way out: what is owed, and how often it was tried.
 
     `delayed_by` is the cap that it waited for; `is_counted` tells that it has taken its places under the caps;
-    `data_sent` that its content has left before.
+    `data_sent` that its content has left before; `is_doubtful` that nobody knows, because its node is gone.
     """
 
     owed: Owed
@@ -313,6 +315,7 @@ class Waiting:
     delayed_by: str = ""
     is_counted: bool = False
     data_sent: bool = False
+    is_doubtful: bool = False
 
 
 def waiting_of(row: Sequence[Any]) -> Waiting:
@@ -336,7 +339,8 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
         envelope_from=row[15],
     )
     delayed_by = row[18] if row[17] == OwedStatus.DELAYED else ""
-    return Waiting(owed, row[16], delayed_by=delayed_by, data_sent=bool(row[19]))
+    is_doubtful = row[18] == TAKEN_OVER
+    return Waiting(owed, row[16], delayed_by=delayed_by, data_sent=bool(row[19]), is_doubtful=is_doubtful)
 
 
 def owed_waiting(owed_id: int) -> Steps[Waiting | None]:

@@ -36,7 +36,7 @@ class TellInTime:
     async def load(self) -> LateFacts:
         present, incident = await self.commit.store.read(self._known())
         assert incident is not None, "what is owed about an incident is erased before it is"
-        has_left = self.waiting.data_sent or (present is not None and present.data_sent)
+        has_left = any(one.data_sent or one.is_doubtful for one in (self.waiting, present) if one is not None)
         owed = None if present is None else present.owed
         return LateFacts(owed, has_left, incident, self.desk, self.commit.ids)
 
