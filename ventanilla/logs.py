@@ -7,7 +7,8 @@ is full or gone. Never: formats anything below the configured level, or keeps a 
 
 import json
 import logging
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -95,8 +96,8 @@ def _in_order(zone: ZoneInfo, clock: Clock) -> Processor:
 
 def _masked(render: Any, secrets: Iterable[str]) -> Processor:
     """Return the last step: the line without addresses, every secret masked, in the form JSON gives it too."""
-    known = {secret for secret in secrets if len(secret) >= SECRET_MIN}
-    sought = tuple(sorted(known | {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in known}, key=len))[::-1]
+    forms = {form for secret in secrets if len(secret) >= SECRET_MIN for form in _forms(secret)}
+    sought = sorted(forms, key=len, reverse=True)
 
     def last(_logger: WrappedLogger, _level: str, fields: EventDict) -> str:
         is_of_settings = fields["event"] in OF_SETTINGS
@@ -110,6 +111,18 @@ def _masked(render: Any, secrets: Iterable[str]) -> Processor:
         return line if line.isascii() else line.encode("utf-8", "backslashreplace").decode()
 
     return last
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret as it may stand in a line: plain, as JSON writes it, and as a login sent it, which a relay may say
+    back (RFC 4954): in base64 behind anything."""
+    yield secret
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    content = secret.encode()
+    for before in range(3):
+        encoded = b64encode(bytes(before) + content).decode()
+        first = -(-before * 8 // 6)  # the first characters hold what stands before
+        yield encoded[first : (before + len(content)) * 8 // 6]
 
 
 def _plain(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Log events: one JSON line each, with instant and level, without secrets; a full disk stops nothing."""
 
+import base64
 import io
 import json
 import logging
@@ -92,6 +93,17 @@ def test_a_secret_is_masked_wherever_it_stands_and_however_it_is_escaped() -> No
     assert line["said"] == ["x***x", "***"]
     assert line["password"] == "***"
     assert "ConnectionRefusedError: login *** failed" in line["exception"]
+
+
+@pytest.mark.parametrize("user", ["", "a", "an", "ana"])
+def test_a_secret_is_masked_as_a_login_sends_it(user: str) -> None:
+    stream = io.StringIO()
+    begin(stream, secrets=(CANARY,))
+    sent = base64.b64encode(f"\0{user}\0{CANARY}".encode()).decode()
+    structlog.get_logger().info("relay_not_reached", cause=f"535 wrong: {sent}")
+    said = json.loads(stream.getvalue())["cause"]
+    assert "***" in said
+    assert [at for at in range(len(sent) - 4) if sent[at : at + 8] in said and at > len(user) * 4 // 3 + 2] == []
 
 
 def test_a_stream_that_takes_nothing_is_counted_and_raises_nothing() -> None:
