@@ -54,7 +54,7 @@ def shown(opened: AttachmentsToken, mail: AttachedMail, token: str) -> Facts:
     if not mail.is_kept:
         return told_of
     whole, *files = (_told(file, f"{token}/{place}") for place, file in enumerate(mail.files))
-    return {**told_of, "files": files, "whole": whole}
+    return {**told_of, "files": files, **{f"whole_{name}": whole[name] for name in ("name", "size", "href")}}
 
 
 def download(opened: AttachmentsToken, file: File) -> Steps[Download | None]:

@@ -53,7 +53,9 @@ _ATTACHMENTS: Final[Facts] = {
         {"name": "grabación de pantalla.mp4", "type": "video/mp4", "size": 21_345_678, "href": "abc/2"},
         {"name": "Timbrado.eml", "type": "message/rfc822", "size": 9_876, "href": "abc/3"},
     ],
-    "whole": {"name": "INC-100425.eml", "size": 29_345_678, "href": "abc/0"},
+    "whole_name": "INC-100425.eml",
+    "whole_size": 29_345_678,
+    "whole_href": "abc/0",
 }
 _HOLIDAY: Final[Facts] = {
     "reason": "holiday",
