@@ -4,7 +4,7 @@ ISSUE ?= house
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants shown faults faults-long faults-nodes gallery lock docs clean run-environment dev-environment
+.PHONY: help run test check bench mutants shown faults faults-long faults-nodes faults-retention gallery lock docs clean run-environment dev-environment
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ faults-long: dev-environment ## 160 seeded plans of faults on real nodes under l
 faults-nodes: dev-environment ## two nodes on one PostgreSQL, killed again and again under 5,000 mails; long
 	@$(PYTHON) -m tools.system_packages
 	@$(BIN)/python -m tests.faults.two_nodes
+
+faults-retention: dev-environment ## the SQLite file of 10,000 mails before and after retention; minutes
+	@$(BIN)/python -m tests.stories.retention_10000
 
 shown: dev-environment ## each "Done when" line of ISSUE=house with the test that shows it
 	@$(PYTHON) -m tools.system_packages

@@ -23,6 +23,8 @@ MAILS = 200
 AT_ONCE = 20
 ATTACHED = 60_000
 LOOKS = 30
+MAILS_A_LOOK = 20
+"""Fewer than a look erases, and gives back of the file."""
 LISTED = {"List_Id": "boletin.cliente.mx", "List_Unsubscribe": "<mailto:x@cliente.mx>"}
 
 
@@ -33,9 +35,9 @@ def heavy(n: int) -> EmailMessage:
     return mail
 
 
-async def look_until_nothing_is_left(one: House) -> None:
-    """Let the loop look as often as in half a minute."""
-    for _ in range(LOOKS):
+async def look_until_nothing_is_left(one: House, looks: int = LOOKS) -> None:
+    """Let the loop look as often as in half a minute, or as often as it takes."""
+    for _ in range(looks):
         await one.node.due.look()
         await one.settle()
 
@@ -46,19 +48,24 @@ def used(url: str) -> int:
     return path.stat().st_size + Path(f"{path}-wal").stat().st_size
 
 
-async def test_the_file_is_under_a_quarter_once_the_mails_in_it_are_too_old(sqlite_url: str) -> None:
-    async with house(sqlite_url) as one:
-        for first in range(0, MAILS, AT_ONCE):
-            mails = range(first, first + AT_ONCE)
-            await asyncio.gather(*(one.send(heavy(n), sender=f"u{n}@cliente.mx") for n in mails))
+async def emptied(url: str, mails: int) -> tuple[int, int]:
+    """Return the bytes that a SQLite file and its log take with so many mails, and once these are too old."""
+    async with house(url) as one:
+        for first in range(0, mails, AT_ONCE):
+            together = range(first, min(mails, first + AT_ONCE))
+            await asyncio.gather(*(one.send(heavy(n), sender=f"u{n}@cliente.mx") for n in together))
             await one.settle()
         await one.node.commit.store.cut_log()
-        before = used(sqlite_url)
+        before = used(url)
         one.clock.advance(YEAR)
-        await look_until_nothing_is_left(one)
-        after = used(sqlite_url)
-        assert await one.count("SELECT count(*) FROM blobs WHERE data IS NULL") == MAILS
-        assert sum(line["count"] for line in one.said("raw_mails_erased")) == MAILS
+        await look_until_nothing_is_left(one, LOOKS + mails // MAILS_A_LOOK)
+        after = used(url)
+        assert sum(line["count"] for line in one.said("raw_mails_erased")) == mails
+    return before, after
+
+
+async def test_the_file_is_under_a_quarter_once_the_mails_in_it_are_too_old(sqlite_url: str) -> None:
+    before, after = await emptied(sqlite_url, MAILS)
     assert before > MAILS * ATTACHED
     assert after < before / 4
 
