@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from desk.ledger.statements import Run, Steps
-from tests.stories.house import ANA, House, house, reply_to, written
+from tests.stories.house import ANA, KEY, House, house, reply_to, written
 from tests.stories.test_attachments import erasing, invoice
 from tests.stories.test_status_page import every_row
-from ventanilla.cli import GOOD, PROBLEM, WRONG_USE, dispatch
+from ventanilla.cli import BAD_CONFIGURATION, GOOD, PROBLEM, WRONG_USE, dispatch
 
 VIEWS = (
     "SELECT m.subject, m.text, m.reply_text, a.name, a.type, a.size, a.first_byte, a.last_byte, a.encoding, a.inline, "
@@ -36,7 +36,7 @@ Reparse = Callable[..., Ended]
 def reparse(engine_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Reparse:
     def carry_out(*arguments: str) -> Ended:
         monkeypatch.setenv("VENTANILLA_DATABASE__URL", engine_url)
-        monkeypatch.setenv("VENTANILLA_SECRETS__KEY", "a key of tests, thirty-two letters or more")
+        monkeypatch.setenv("VENTANILLA_SECRETS__KEY", KEY)
         capsys.readouterr()
         code = dispatch(["reparse", *arguments])
         out, err = capsys.readouterr()
@@ -151,6 +151,15 @@ async def test_mails_that_are_kept_no_more_or_came_before_are_left(engine_url: s
     assert ended.code == GOOD
     assert "0 mails read" in ended.lines[0]
     assert "2 kept no more" in ended.lines[0]
+
+
+def test_without_the_desks_key_no_reply_would_be_known_so_nothing_is_read(
+    reparse: Reparse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.stories.test_reparse.KEY", "")
+    ended = reparse()
+    assert ended.code == BAD_CONFIGURATION
+    assert "secrets.key" in ended.err
 
 
 def test_a_time_that_is_none_is_wrong_use(reparse: Reparse) -> None:

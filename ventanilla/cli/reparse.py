@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ventanilla.cli import Commands
     from ventanilla.settings import Settings
 
+NEEDS_KEY = "is missing: a reply is known by it"
 READ, REWRITTEN, REPORTED, GONE, UNREADABLE = "read", "rewritten", "reported", "gone", "unreadable"
 """What is counted: mails read, mails whose views were written anew, with findings, without bytes, and never read."""
 
@@ -39,6 +40,7 @@ def run(args: Namespace, settings: "Settings") -> int:
     import sys
     from zoneinfo import ZoneInfo
 
+    from desk.base.errors import Problem, SettingsInvalid
     from ventanilla.cli import GOOD, PROBLEM, WRONG_USE
     from ventanilla.cli._instants import HOW_TO_WRITE, instant_of
 
@@ -49,6 +51,8 @@ def run(args: Namespace, settings: "Settings") -> int:
             print(f"ventanilla reparse: --since {args.since}: {HOW_TO_WRITE}", file=sys.stderr)
             return WRONG_USE
         since = since.astimezone(UTC)
+    if not settings.secrets.key:
+        raise SettingsInvalid((Problem(settings.source, "secrets.key", "", NEEDS_KEY),))
     counts = asyncio.run(_reparse(settings, since, as_json=args.json))
     return PROBLEM if counts[REPORTED] or counts[UNREADABLE] else GOOD
 
