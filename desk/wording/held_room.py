@@ -7,6 +7,7 @@ the operator's screen. Never: leaves out why an item is held.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from desk.base.names import BY_MACHINE
 from desk.wording.harmless import line, lines
 from desk.wording.terminal import GAP, LABEL_WIDTH, Terminal, minute_of
 
@@ -62,7 +63,7 @@ class HeldRoom:
     def decided(self, item: int, verdict: str, by: str, at: str) -> str:
         """Return who decided an item before, and when; `at` as it is exported."""
         said = self._say("held_verdict", verdict)
-        return self._say("held_phrase", "decided").format(id=item, verdict=said, by=line(by), at=minute_of(at))
+        return self._say("held_phrase", "decided").format(id=item, verdict=said, by=self._by(by), at=minute_of(at))
 
     def done(self, item: int, verdict: str) -> str:
         """Return what a verdict does."""
@@ -87,7 +88,7 @@ class HeldRoom:
         yield "told_at", minute_of(item["told_at"])
         if item["decided_at"] is not None:
             verdict = self._say("held_verdict", item["verdict"])
-            yield "decided", f"{verdict} · {item['decided_by']} · {minute_of(item['decided_at'])}"
+            yield "decided", f"{verdict} · {self._by(item['decided_by'])} · {minute_of(item['decided_at'])}"
 
     def _raw(self, item: Shown) -> str:
         raw = item["raw"]
@@ -100,6 +101,10 @@ class HeldRoom:
         yield from shown[:HEAD_LINES_MAX]
         if len(shown) > HEAD_LINES_MAX:
             yield self._say("held_phrase", "more")
+
+    def _by(self, who: str | None) -> str:
+        """Return who decided; an erasure is the machine's, and the first ones noted nobody."""
+        return line(who) if who and who != BY_MACHINE else self._say("by", BY_MACHINE)
 
     def _say(self, table: str, value: str) -> str:
         return self._words.word(table, value)

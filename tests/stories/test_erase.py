@@ -245,7 +245,7 @@ async def test_a_held_item_of_theirs_was_erased_and_is_decided_no_more(engine_ur
     (item,) = [json.loads(line)["held"]["id"] for line in (await shown(command, "held", "list", "--json")).splitlines()]
     assert (await asyncio.to_thread(command, "erase", EVA, "--yes")).code == GOOD
     assert await shown(command, "held", "list", "--json") == ""
-    assert "se borró con su persona" in await shown(command, "held", "show", str(item))
+    assert "se borró con su persona · el sistema" in await shown(command, "held", "show", str(item))
     late = await asyncio.to_thread(command, "held", "release", str(item))
     assert (late.code, late.out) == (PROBLEM, "")
     assert "se borró con su persona" in late.err
