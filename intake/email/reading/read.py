@@ -175,6 +175,8 @@ class _Content:
     texts: list[Part] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     spans: list[Part] = field(default_factory=list)
+    runs: dict[Part, tuple[bytes, ...]] = field(default_factory=dict)
+    """The base64 of attachments, which is both counted and hashed: at most the mail once more."""
 
     def gather(self) -> None:
         """Tell text from attachments; a mail whose only part is neither is one attachment."""
@@ -232,7 +234,8 @@ class _Content:
         """Return the decoded size in bytes. Base64 is counted, not decoded: four characters are three bytes."""
         view = self.walked.view
         if encoding == "base64":
-            return sum(map(len, base64_runs(view, part.start, part.end))) * 3 // 4
+            self.runs[part] = tuple(base64_runs(view, part.start, part.end))
+            return sum(map(len, self.runs[part])) * 3 // 4
         if encoding == "quoted-printable" or encoding in UU_ENCODINGS:
             return len(decode_transfer(view[part.start : part.end], encoding))
         return part.end - part.start
@@ -304,7 +307,7 @@ class _Content:
     def _hash_part(self, key: "hashlib._Hash", part: Part, encoding: str) -> None:
         view = self.walked.view
         if encoding == "base64":
-            for run in base64_runs(view, part.start, part.end):
+            for run in self.runs[part]:
                 key.update(run)
             return
         data = decode_transfer(view[part.start : part.end], encoding)

@@ -99,12 +99,13 @@ def header_fields(view: bytes, start: int, end: int, limit: int) -> tuple[Header
     if view.startswith((b"\r\n", b"\n"), start):
         return Headers(()), min(end, view.index(b"\n", start) + 1), False
     stop = min(end, start + limit)
-    short = view.find(b"\n\n", start, stop)
-    long = view.find(b"\n\r\n", start, stop if short < 0 else short)
-    if long >= 0:
-        block_end, body = long + 1, long + 3
-    elif short >= 0:
+    # CRLF first: nearly all mail has it, and would be searched up to the limit for an empty line that it never has.
+    long = view.find(b"\n\r\n", start, stop)
+    short = view.find(b"\n\n", start, stop if long < 0 else min(stop, long + len(b"\n\r\n\n")))
+    if short >= 0:
         block_end, body = short + 1, short + 2
+    elif long >= 0:
+        block_end, body = long + 1, long + 3
     elif stop < end:
         return fields_of(view[start:stop])[0], _body_after(view, stop, end), True
     else:
