@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 CONNECT_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 30
-IDLE_TRANSACTION_S = 10
+IDLE_TRANSACTION_S = 15
 """How long the server waits inside a transaction of a node that is suspended: its locks must not stop the others."""
 READERS_MAX = 4
 DEFAULT_PORT = 5432
@@ -50,17 +50,11 @@ async def connect(url: str, *, pooled: bool) -> asyncpg.Connection:
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             statement_cache_size=0 if pooled else CACHED_STATEMENTS,
-            server_settings=_session(pooled=pooled),
         )
     except AWAY as error:
         raise StoreAway(
             f"database.url: PostgreSQL at {place(url)} cannot be used ({error}); start it, or correct the address"
         ) from error
-
-
-def _session(*, pooled: bool) -> dict[str, str]:
-    """Return what a session asks of the server; a pooler passes nothing on and may refuse it."""
-    return {} if pooled else {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_S}s"}
 
 
 def place(url: str) -> str:
@@ -198,13 +192,14 @@ class PostgresStore:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 statement_cache_size=0 if self._pooled else CACHED_STATEMENTS,
-                server_settings=_session(pooled=self._pooled),
             )
         return self._readers
 
     async def _writing_connection(self) -> asyncpg.Connection:
         if self._writer is None or self._writer.is_closed():
             self._writer = await connect(self._url, pooled=self._pooled)
+            if not self._pooled:  # behind a pooler it would be left to the session of another
+                await self._writer.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_S}s'")
         return self._writer
 
     async def _drop_writer(self) -> None:

@@ -19,6 +19,7 @@ from tests.stories.house import ANA, DESK, FIRST_CONSULTANT, KEY, house, submit,
 from tests.stories.nodes import ROOT, RealNode, real_nodes
 from tests.stories.test_real_nodes import count, rows, until_all_is_sent
 from tests.stories.test_same_mail import copy_of
+from tests.stories.test_ways_in import metric
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +105,7 @@ async def test_a_running_service_is_told_of_a_delivered_mail_and_answers_it(
             await one.relay.until(2 * n + 2, within_s=AWAY_S)
         await one.settle()
         assert len(await one.incidents()) == len(one.relay.to(ANA)) == 3
+        assert await metric(one, 'ventanilla_mails_accepted_total{transport="pipe"}') == "3.0"
 
 
 async def test_the_same_mail_ten_times_by_the_pipe_and_by_smtp_at_once_is_one_incident(
