@@ -141,6 +141,12 @@ def test_what_lies_too_deep_is_told_and_the_rest_is_read() -> None:
     assert max(part.depth for part in walked.leaves) == DEPTH_MAX
 
 
+def test_a_nul_in_the_name_of_an_encoding_is_left_out() -> None:
+    raw = b"From: a@b.mx\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: \0base64\r\n\r\nAAAA\r\n"
+    (attachment,) = read(raw, words=WORDS).attachments
+    assert (attachment.encoding, attachment.size) == ("base64", 3)
+
+
 CASES = sorted(Path(__file__).with_name("cases").glob("*.eml"))
 BYTES = st.sampled_from([b"", b"\0", b"\r", b"\n", b"\xff", b"=?", b"?=", b"--", b'"', b"<", b":", b";", b"\r\n\r\n"])
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from intake.email.reading.decode import parameters
+from intake.email.reading.decode import one_line, parameters
 
 HEADER_BLOCK_MAX = 64 * 1024
 """Bytes of a header block that are looked at; what lies beyond is not read."""
@@ -22,6 +22,8 @@ DEPTH_MAX = 24
 """Multiparts within multiparts."""
 DELIMITERS_MAX = 20_000
 """Places looked at in one mail because they might be a boundary line."""
+ENCODING_MAX = 40
+"""Characters of a transfer encoding's name that are kept."""
 BOUNDARY_MAX = 250
 """Characters of a boundary; RFC 2046 allows 70, some programs write more."""
 
@@ -82,9 +84,12 @@ class Walked:
 
 
 def encoding_of(headers: Headers) -> str:
-    """Return the Content-Transfer-Encoding in lower case, "" when there is none."""
+    """Return the Content-Transfer-Encoding in lower case, "" when there is none: what is no character is left out."""
     value = headers.first("content-transfer-encoding")
-    return value.split(b";")[0].strip(b" \t\r\n\"'").lower().decode("ascii", "replace")[:40] if value else ""
+    if not value:
+        return ""
+    text = value.split(b";")[0].strip(b" \t\r\n\"'").lower().decode("ascii", "replace")[:ENCODING_MAX]
+    return text if text.isprintable() else one_line(text, ENCODING_MAX)
 
 
 def readable(raw: bytes) -> bytes:
