@@ -4,7 +4,7 @@ ISSUE ?= house
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants shown faults faults-long faults-nodes faults-retention gallery lock docs clean run-environment dev-environment
+.PHONY: help run test check bench mutants shown faults faults-long faults-nodes faults-memory faults-retention gallery lock docs clean run-environment dev-environment
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,10 @@ faults-nodes: dev-environment ## two nodes on one PostgreSQL, killed again and a
 
 faults-retention: dev-environment ## the SQLite file of 10,000 mails before and after retention; minutes
 	@$(BIN)/python -m tests.stories.retention_10000
+
+faults-memory: dev-environment ## a hundred mails of 25 MiB at once, within 512 MiB; long
+	@$(PYTHON) -m tools.system_packages
+	$(BIN)/python -m pytest tests/faults/test_memory.py -m long
 
 shown: dev-environment ## each "Done when" line of ISSUE=house with the test that shows it
 	@$(PYTHON) -m tools.system_packages

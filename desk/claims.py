@@ -36,8 +36,10 @@ LATELY_BYTES_MAX = 16 * 1024 * 1024
 """Raw mail kept in memory past its reader, for its notice: reading 3 MiB again costs 6 ms on SQLite, more elsewhere."""
 IN_HAND_MAX = 256
 """Owed rows that wait in this node from which it claims no more: others may have them."""
-MEMORY_BYTES_MAX = 64 * 1024 * 1024
+MEMORY_BYTES_MAX = 32 * 1024 * 1024
 """Raw mail kept in memory between its commit and its reader; beyond it the bytes are read from the ledger again."""
+LARGE_BYTES = 1024 * 1024
+"""A mail above this is large: few of those are on their way to their act at once, and no other waits behind them."""
 
 
 class Hand(deque[T]):
@@ -123,6 +125,7 @@ class Claims:
 
     def __init__(self, commit: Commit, raw_for: timedelta) -> None:
         self.arrivals: Hand[Arrival] = Hand()
+        self.large_arrivals: Hand[Arrival] = Hand()
         self.owed: Hand[Waiting] = Hand()
         self._commit = commit
         self._raw_for = raw_for
@@ -154,11 +157,12 @@ class Claims:
             raw=delivery.raw,
             authenticated_as=delivery.authenticated_as,
             headers=headers,
+            size=len(delivery.raw),
         )
         full_key = (ARRIVAL_KEY + key).hex()
         sha256 = hashlib.sha256(delivery.raw).hexdigest()
         rows = arrival_rows(arrival, full_key, sha256, self._commit.node, now + self._raw_for)
-        if await self._commit.write(Change(rows, key=full_key, ref=arrival.id)):
+        if await self._commit.write(Change(rows, key=full_key, ref=arrival.id, size=arrival.size)):
             log.info("arrival_stored", arrival=arrival.id, size=len(delivery.raw), transport=delivery.transport)
             self._take_in_hand(arrival)
         else:
@@ -174,20 +178,22 @@ class Claims:
             arrival = replace(arrival, raw=b"", headers=None)
         self._bytes_in_hand += len(arrival.raw)
         self._in_hand["arrivals"].add(arrival.id)
-        self.arrivals.put(arrival)
+        (self.large_arrivals if arrival.size > LARGE_BYTES else self.arrivals).put(arrival)
 
     def let_go(self, arrival: Arrival) -> None:
         """Note that an arrival has its act."""
         self._in_hand["arrivals"].discard(arrival.id)
 
-    async def take_arrival(self) -> Arrival:
-        """Return the next arrival, waiting for one. Its bytes may be left out: see `with_bytes`."""
-        arrival = await self.arrivals.take()
-        self._bytes_in_hand -= len(arrival.raw)
-        return arrival
+    async def take_arrival(self, *, is_large: bool = False) -> Arrival:
+        """Return the next arrival, or large one, waiting for it. Its bytes may be left out: see `with_bytes`."""
+        return await (self.large_arrivals if is_large else self.arrivals).take()
 
     async def with_bytes(self, arrival: Arrival) -> Arrival:
-        """Return an arrival with its bytes. Raises StoreAway when they are in the ledger alone and cannot be had."""
+        """Return a taken arrival with its bytes, in its taker's hand from now on.
+
+        Raises StoreAway when they are in the ledger alone and cannot be had.
+        """
+        self._bytes_in_hand -= len(arrival.raw)
         if not arrival.raw:
             arrival = replace(arrival, raw=await self._commit.store.read(leases.raw(arrival.blob)))
         self._lately.keep(arrival.blob, arrival.raw)
@@ -208,7 +214,7 @@ class Claims:
         return len(taken)
 
     async def _load_arrivals(self, ids: Sequence[int]) -> None:
-        for arrival in await self._loaded(leases.arrivals(ids)):
+        for arrival in await self._loaded(leases.arrivals(ids, LARGE_BYTES)):
             self._take_in_hand(arrival)
 
     # Owed rows

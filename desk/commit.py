@@ -36,6 +36,8 @@ PROBE = "probes"
 ATTEMPT_MAX = 5
 """How often an act that lost is decided again before it is given up."""
 BATCH_MAX = 256
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+"""Raw mail of a batch, unless one change alone has more: a driver copies what it writes up to three times."""
 GATHER_TURNS = 8
 """Turns of the loop before a batch is taken: whoever is ready to hand in comes along. It is no waiting, an idle loop
 turns at once; under load it makes a third fewer commits (measured; more turns gain nothing)."""
@@ -247,7 +249,7 @@ class Commit:
         while self._pending:
             for _ in range(GATHER_TURNS):
                 await asyncio.sleep(0)
-            batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
+            batch = self._next_batch()
             try:
                 won = await self._write_one([pending.change for pending in batch])
             except StoreAway as away:
@@ -259,6 +261,17 @@ class Commit:
             else:
                 for pending, is_winner in zip(batch, won, strict=True):
                     _resolve(pending, is_winner)
+
+    def _next_batch(self) -> list[_Pending]:
+        """Take what is written next, in order: one change at least."""
+        count = size = 0
+        for pending in self._pending[:BATCH_MAX]:
+            size += pending.change.size
+            if count and size > BATCH_BYTES_MAX:
+                break
+            count += 1
+        batch, self._pending = self._pending[:count], self._pending[count:]
+        return batch
 
     async def _write_one(self, changes: list[Change]) -> list[bool]:
         with stage("decide and write"):

@@ -28,6 +28,7 @@ from board.status_page import StatusPage
 from connections.tls import server_context
 from desk.base.clock import Clock
 from desk.base.errors import ListenerBusy, TemplateBroken
+from desk.base.memory import give_back_early
 from desk.base.names import EVERY_ROLE, Channel, NodeRole
 from desk.base.reading_words import load_reading_words
 from desk.caps import Caps
@@ -94,6 +95,7 @@ class Start:
 
 async def run_node(settings: Settings, clock: Clock, start: Start) -> None:
     """Run a node until SIGTERM or SIGINT. Raises StoreAway, ListenerBusy, TemplateMissing, ReaderFailed at start."""
+    give_back_early()
     stop = Stop()
     stop.listen()
     try:

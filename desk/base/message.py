@@ -122,7 +122,8 @@ class Arrival:
     """A stored raw mail, not yet read (DESIGN 4, Words).
 
     `headers` is what its door read of the header block to store it, opaque to the desk; None when it comes from the
-    ledger. `release` is there when it was held and let go on.
+    ledger. `release` is there when it was held and let go on. `size` is of the whole mail, whose bytes may be
+    left in the ledger: `raw` is empty then.
     """
 
     id: int
@@ -137,6 +138,7 @@ class Arrival:
     attempts: int = 0
     headers: object = field(repr=False, compare=False, default=None)
     release: Release | None = None
+    size: int = 0
 
     @property
     def counted_from(self) -> datetime:

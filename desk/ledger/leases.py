@@ -74,12 +74,12 @@ def renew(node: str) -> Steps[None]:
     yield Run(f"UPDATE owed SET leased_until = {{lease}} WHERE {WAITING} AND leased_by = ?", (node,))
 
 
-def arrivals(ids: Sequence[int]) -> Steps[list[Arrival]]:
-    """Load arrivals with their bytes, and whether a person released them, the oldest first."""
+def arrivals(ids: Sequence[int], raw_max: int) -> Steps[list[Arrival]]:
+    """Load arrivals, and whether a person released them, the oldest first; the bytes of those up to raw_max."""
     rows = yield Run(
         f"SELECT {ARRIVAL_COLUMNS} FROM arrivals a JOIN blobs b ON b.id = a.blob_id "
         f"WHERE a.id IN ({places(len(ids))}) ORDER BY a.id",
-        ids,
+        (raw_max, *ids),
     )
     released = yield from held.releases([row[0] for row in rows])
     return [replace(arrival_of(row), release=released.get(row[0])) for row in rows]

@@ -31,7 +31,7 @@ OWED_COLUMNS = (
 )
 ARRIVAL_COLUMNS = (
     "a.id, a.transport, a.envelope_from, a.recipients, a.peer, a.authenticated_as, a.received_at, a.blob_id, "
-    "a.attempts, b.data"
+    "a.attempts, b.size, CASE WHEN b.size <= ? THEN b.data END"
 )
 TAKEN_OVER = "its node was gone"
 """What stands as the last reply of a row that another node had in hand when it ended."""
@@ -287,7 +287,7 @@ def waking(now: datetime, limit: int) -> Steps[list[int]]:
 
 
 def arrival_of(row: Sequence[Any]) -> Arrival:
-    """Return a claimed arrival (ARRIVAL_COLUMNS)."""
+    """Return a claimed arrival (ARRIVAL_COLUMNS, whose parameter is the size up to which the bytes come along)."""
     return Arrival(
         id=row[0],
         transport=Transport(row[1]),
@@ -298,7 +298,8 @@ def arrival_of(row: Sequence[Any]) -> Arrival:
         received_at=_at(row[6]),
         blob=row[7],
         attempts=row[8],
-        raw=bytes(row[9]),
+        size=row[9],
+        raw=bytes(row[10] or b""),
     )
 
 

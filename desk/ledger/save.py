@@ -133,7 +133,7 @@ STATEMENTS: dict[str, str] = {
 class Change:
     """What one winner writes, and what must hold for it to win: versions, an arrival not done, an owed row still
     waiting, a key that is new, places that are to be had. `ref` is what the key stands for; `is_left` tells that its
-    writer carries no further what it writes: other nodes are told of it."""
+    writer carries no further what it writes: other nodes are told of it. `size` is of a raw mail among the rows."""
 
     rows: tuple[Written, ...]
     versions: tuple[tuple[int, int], ...] = ()
@@ -143,6 +143,7 @@ class Change:
     ref: int = 0
     places: tuple[Place, ...] = ()
     is_left: bool = False
+    size: int = 0
 
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

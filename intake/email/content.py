@@ -8,7 +8,7 @@ end of data in it (SMTP smuggling).
 from enum import Enum
 from io import BytesIO
 
-from intake.email.limits import BufferBudget
+from intake.email.limits import DECLARED_PART, SMALL_BYTES, BufferBudget, Turn
 
 END_OF_DATA = b"\r\n.\r\n"
 
@@ -22,11 +22,16 @@ class Refusal(Enum):
 
 
 class Content:
-    """Collects one mail. What it takes of the budget is given back by `drop`, which its owner must call at the end."""
+    """Collects one mail, of which `declared` bytes were told beforehand (0: nothing was).
 
-    def __init__(self, size_max: int, budget: BufferBudget) -> None:
+    After each `feed` its owner waits for room. At the end it calls `drop`, which gives back what the budget lent.
+    """
+
+    def __init__(self, size_max: int, budget: BufferBudget, declared: int = 0) -> None:
         self._size_max = size_max
         self._budget = budget
+        self._declared = declared
+        self._turn = Turn(budget.room, self._put_off)
         self._kept = BytesIO()
         self._tail = b"\r\n"  # DATA's own line end: a dot at once is an empty mail
         self.size = 0
@@ -51,10 +56,25 @@ class Content:
             self._refuse(Refusal.TOO_BIG)
         return window[found + len(END_OF_DATA) :]
 
+    async def wait_for_room(self) -> None:
+        """Return when what comes next may be kept, or the mail is refused; until then its owner reads nothing of it."""
+        if self.refusal is not None or self.size <= max(SMALL_BYTES, self._turn.size):
+            return
+        if await self._turn.begin(self._wanted()):
+            self._give_small()
+        else:
+            self._put_off()
+
+    def _wanted(self) -> int:
+        told = self._declared + self._declared // DECLARED_PART
+        return max(self.size, told if self.size < told < self._size_max else self._size_max)
+
     def finish(self) -> bytes:
         """Return the mail's bytes once `feed` saw the end; b"" with `refusal` set when it is not taken."""
         if self.refusal is not None:
             return b""
+        if self._turn.size:
+            self._turn.keep(self.size)
         stuffed = self._kept.getvalue()
         self._kept = BytesIO()
         line_ends = stuffed.count(b"\r\n")
@@ -70,6 +90,10 @@ class Content:
     def drop(self) -> None:
         """Forget what was kept and give its memory back. Twice is once."""
         self._kept = BytesIO()
+        self._give_small()
+        self._turn.end()
+
+    def _give_small(self) -> None:
         taken, self.taken = self.taken, 0
         self._budget.give(taken)
 
@@ -79,11 +103,16 @@ class Content:
             return
         if self.size > self._size_max + len(END_OF_DATA):  # the last bytes may turn out to be the end's own
             self._refuse(Refusal.TOO_BIG)
+        elif self._turn.size:
+            self._kept.write(block)
         elif not self._budget.take(len(block)):
-            self._refuse(Refusal.NO_ROOM)
+            self._put_off()
         else:
             self.taken += len(block)
             self._kept.write(block)
+
+    def _put_off(self) -> None:
+        self._refuse(Refusal.NO_ROOM)
 
     def _refuse(self, refusal: Refusal) -> None:
         if self.refusal is None:

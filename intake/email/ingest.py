@@ -7,6 +7,7 @@ body in this process.
 
 import asyncio
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 
 import structlog
@@ -16,6 +17,7 @@ from desk.base.grade import Grade
 from desk.base.message import Arrival, Delivery, Mailbox, Message, Parent
 from desk.base.meter import add, metered
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity
+from desk.base.room import Room
 from desk.claims import Claims
 from desk.rules.decision import Decision, HeldItem
 from desk.rules.held import Headline
@@ -28,7 +30,11 @@ from intake.email.thread import find, of_message
 log = structlog.get_logger()
 
 TOGETHER_MAX = 64
-"""Arrivals that are on their way to their act at once."""
+"""Arrivals that are on their way to their act at once, the large ones apart."""
+LARGE_TOGETHER_MAX = 4
+"""Large arrivals (`desk.claims.LARGE_BYTES`) that are on their way at once, as far as their bytes have room."""
+LARGE_ROOM_BYTES = 32 * 1024 * 1024
+"""Bytes of large arrivals that are read at once; a larger one is read alone. A reader needs three times as many."""
 AGAIN_S = 1.0
 """Wait before an arrival is tried again when the store is away."""
 ATTEMPT_MAX = 3
@@ -46,6 +52,7 @@ class Ingest:
         self._reception = reception
         self._signer = reception.desk.signer
         self._own = OwnMail(frozenset(a.lower() for a in (self._signer.address, *self._signer.aliases)))
+        self._room = Room(LARGE_ROOM_BYTES)
         self._busy = 0
         self.carried: Counter[str] = Counter()
         """Mails that have their act, by transport: the pipe is no door of a node, its mails are counted here."""
@@ -53,7 +60,7 @@ class Ingest:
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing that was accepted waits for its act in this node."""
-        return not self._busy and not self._claims.arrivals
+        return not self._busy and not self._claims.arrivals and not self._claims.large_arrivals
 
     @metered("arrival")
     async def accept(self, delivery: Delivery) -> None:
@@ -62,18 +69,21 @@ class Ingest:
         await self._claims.store(delivery, arrival_key(delivery.raw, block), block)
 
     async def run(self) -> None:
-        """Carry arrivals to their acts, TOGETHER_MAX at once, until cancelled."""
+        """Carry arrivals to their acts, TOGETHER_MAX at once and LARGE_TOGETHER_MAX large ones, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(TOGETHER_MAX):
-                group.create_task(self._run_one())
+                group.create_task(self._run_one(is_large=False))
+            for _ in range(LARGE_TOGETHER_MAX):
+                group.create_task(self._run_one(is_large=True))
 
-    async def _run_one(self) -> None:
+    async def _run_one(self, *, is_large: bool) -> None:
         while True:
-            arrival = await self._claims.take_arrival()
+            arrival = await self._claims.take_arrival(is_large=is_large)
             self._busy += 1
             structlog.contextvars.bind_contextvars(arrival=arrival.id)  # of this task alone, until its next arrival
             try:
-                await self._carry(arrival)
+                async with self._room.of(arrival.size) if is_large else nullcontext():
+                    await self._carry(arrival)
             finally:
                 self._busy -= 1
 

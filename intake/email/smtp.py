@@ -69,10 +69,10 @@ ADDRESS_SIZE_MAX = 320
 """Characters of an envelope address: 64 for the local part, 255 for the domain, and the @."""
 
 READ_AHEAD = 64 * 1024
-"""Bytes a stream buffers before it pauses its socket at twice this."""
+"""Bytes taken from a socket at a time; a stream buffers twice as many before it pauses its socket."""
 
-BLOCK_MAX = 1024 * 1024
-"""More than a stream can hold: a read of DATA empties the buffer."""
+BLOCK_MAX = 64 * 1024
+"""Bytes of DATA that are looked at in one go."""
 
 KEEP_ALIVE_S = 1.0
 """Commands and blocks that come faster than this do not reset the timeout each."""
@@ -257,7 +257,7 @@ class SmtpSession(SMTP):
         self._account = ""
         self._failed_logins = 0
         self._began_at = self._alive_at = self.loop.time()
-        self._refusals = 0
+        self._refusals = self._declared = 0
         self._in_mail = False
 
     # Connection
@@ -278,6 +278,7 @@ class SmtpSession(SMTP):
             transport.write(GOODBYE_BUSY.encode() + b"\r\n")
             transport.close()
             return
+        transport.max_size = READ_AHEAD  # type: ignore[attr-defined]  # asyncio would take four times as many
         self._wire = transport
         self._peer = peer
         self._is_local = is_loopback(peer)
@@ -541,7 +542,7 @@ class SmtpSession(SMTP):
 
     async def _receive(self, envelope: Envelope) -> str:
         """Read a mail to its end and return the reply: it is stored, or to be sent later, or never."""
-        content = Content(self._listener.settings.max_size, self._listener.budget)
+        content = Content(self._listener.settings.max_size, self._listener.budget, self._declared)
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             await self._read_blocks(content)
@@ -574,6 +575,7 @@ class SmtpSession(SMTP):
             if rest is not None:
                 self._reader._buffer[:0] = rest  # type: ignore[attr-defined]
                 return
+            await content.wait_for_room()
 
     def _judge_sender(self, arg: str) -> str:
         """Return the reply to MAIL; a 250 has set the envelope's sender, "" for the null sender."""
@@ -602,11 +604,16 @@ class SmtpSession(SMTP):
         return "250 2.1.0 Sender ok"
 
     def _parameter_problem(self, parameters: str) -> str:
-        """Return the reply that refuses the parameters of MAIL, "" when they are good (RFC 1870, 6152, 6531, 4954)."""
+        """Return the reply that refuses the parameters of MAIL, "" when they are good (RFC 1870, 6152, 6531, 4954).
+
+        The size they declare is kept, 0 without one.
+        """
+        self._declared = 0
         for parameter in parameters.upper().split():
             name, _, value = parameter.partition("=")
             if name == "SIZE" and value.isascii() and value.isdigit():
-                if int(value) > self._listener.settings.max_size:
+                self._declared = int(value)
+                if self._declared > self._listener.settings.max_size:
                     return "552 5.3.4 Message is larger than this server accepts"
             elif name == "AUTH" and self._listener.accounts:
                 continue  # who wrote it first, told by somebody who need not be believed

@@ -11,9 +11,9 @@ from aiosmtpd.smtp import SMTP
 
 from desk.base.errors import ListenerBusy, StoreAway
 from desk.base.names import Transport
-from intake.email import smtp
-from intake.email.limits import BUFFERED_MAILS, is_loopback
-from tests.channels.smtp_doors import PATIENCE_S, Client, open_door
+from intake.email import limits, smtp
+from intake.email.limits import BUFFERED_MAILS, SMALL_BYTES, is_loopback
+from tests.channels.smtp_doors import PATIENCE_S, Client, Door, open_door
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +23,13 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0)
+
+
+def vanish(client: Client) -> None:
+    """Have a client gone at once: a reset, no orderly end."""
+    sock = client.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
 
 
 async def test_a_mail_is_handed_on_byte_for_byte_with_its_envelope() -> None:
@@ -119,9 +126,7 @@ async def test_a_client_that_vanishes_while_its_mail_is_stored_does_not_stop_the
         await client.envelope()
         await client.send(b"a\r\n.\r\n")
         await asyncio.wait_for(door.store.has_begun.wait(), PATIENCE_S)
-        sock = client.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no orderly end
-        client.writer.transport.abort()
+        vanish(client)
         await until(lambda: not door.listener.sessions)
         assert door.listener.budget.held > 0
         door.store.may_finish.set()
@@ -226,26 +231,116 @@ def test_loopback_is_known_in_every_spelling() -> None:
     assert [is_loopback(peer) for peer in ("10.0.0.1", "::ffff:10.0.0.1", "", "localhost")] == [False] * 4
 
 
-async def test_more_bytes_at_once_than_there_is_room_for_are_452_after_the_end_and_room_comes_back() -> None:
-    size = 4096
-    async with open_door(max_size=size) as door:
-        clients = [await door.knock() for _ in range(BUFFERED_MAILS + 1)]
+async def test_more_bytes_at_once_than_there_is_room_for_are_452_after_the_end_and_room_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SMALL_BYTES_MAX", 8000)
+    async with open_door() as door:
+        clients = [await door.knock() for _ in range(3)]
         for client in clients:
             await client.greet()
             await client.envelope()
-        block = b"x" * 98 + b"\r\n"
         for client in clients[:-1]:
-            await client.send(block * 40)
-        await until(lambda: door.listener.budget.held == BUFFERED_MAILS * 4000)
-        await clients[-1].send(block * 40 + b".\r\n")
+            await client.send(LINES * 40)
+        await until(lambda: door.listener.budget.held == 8000)
+        await clients[-1].send(LINES * 40 + b".\r\n")
         assert (await clients[-1].hear()).startswith("452 4.3.1 ")
         for client in clients[:-1]:
             assert (await client.say(".")).startswith("250 ")
         await clients[-1].envelope()
-        await clients[-1].send(block * 40 + b".\r\n")
+        await clients[-1].send(LINES * 40 + b".\r\n")
         assert (await clients[-1].hear()).startswith("250 ")
+
+
+LINES = b"x" * 98 + b"\r\n"
+LARGE = LINES * (3 * SMALL_BYTES // len(LINES))
+LARGE_MAX = 5 * SMALL_BYTES
+
+
+async def with_room_taken(door: Door) -> list[Client]:
+    """Return clients that have begun as many large mails as have room, of a size that nobody knows."""
+    clients = [await door.knock() for _ in range(BUFFERED_MAILS)]
+    for client in clients:
+        await client.greet()
+        await client.envelope()
+        await client.send(LARGE)
+    await until(lambda: door.listener.budget.held == BUFFERED_MAILS * LARGE_MAX)
+    return clients
+
+
+async def waiting_large(door: Door) -> Client:
+    """Return a client that has sent a large mail to its end, which waits for room."""
+    client = await door.knock()
+    await client.greet()
+    await client.envelope()
+    await client.send(LARGE + b".\r\n")
+    await until(lambda: door.listener.budget.room.is_wanted)
+    return client
+
+
+async def test_a_large_mail_waits_for_room_unread_and_a_small_one_goes_on_meanwhile() -> None:
+    async with open_door(max_size=LARGE_MAX) as door:
+        first, *_ = await with_room_taken(door)
+        waits = await waiting_large(door)
+        small = await door.knock()
+        await small.greet()
+        await small.envelope()
+        assert (await small.say("hola\r\n.")).startswith("250 ")
+        assert door.listener.budget.room.is_wanted
+        assert (await first.say(".")).startswith("250 ")
+        assert (await waits.hear()).startswith("250 ")
+
+
+async def test_a_large_mail_that_no_room_was_found_for_in_time_is_452_and_taken_when_it_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "ROOM_WAIT_S", 0.05)
+    async with open_door(max_size=LARGE_MAX) as door:
+        first, *_ = await with_room_taken(door)
+        waits = await waiting_large(door)
+        assert (await waits.hear()).startswith("452 4.3.1 ")
+        assert (await first.say(".")).startswith("250 ")
+        await waits.envelope()
+        await waits.send(LARGE + b".\r\n")
+        assert (await waits.hear()).startswith("250 ")
+
+
+async def test_a_large_mail_that_comes_slowly_gives_its_room_to_one_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TURN_S", 0.02)
+    monkeypatch.setattr(limits, "TURN_LOOK_S", 0.01)
+    async with open_door(max_size=LARGE_MAX) as door:
+        slow = await with_room_taken(door)
+        await asyncio.sleep(0.1)  # longer than their time: nobody wants their room
+        assert door.listener.budget.held == BUFFERED_MAILS * LARGE_MAX
+        waits = await waiting_large(door)
+        assert (await waits.hear()).startswith("250 ")
+        replies = [(await client.say("."))[:3] for client in slow]
+        assert "452" in replies
+        assert set(replies) <= {"250", "452"}
+
+
+async def test_a_large_mail_that_tells_its_size_takes_no_more_room_than_it_needs() -> None:
+    async with open_door(max_size=2 * LARGE_MAX) as door:
+        clients = [await door.knock() for _ in range(BUFFERED_MAILS + 1)]
         for client in clients:
-            await client.close()
+            await client.greet()
+            assert (await client.say(f"MAIL FROM:<ana@cliente.example> SIZE={len(LARGE)}")).startswith("250 ")
+            assert (await client.say("RCPT TO:<soporte@ejemplo.mx>")).startswith("250 ")
+            assert (await client.say("DATA")).startswith("354 ")
+            await client.send(LARGE)
+        told = len(LARGE) + len(LARGE) // limits.DECLARED_PART
+        await until(lambda: door.listener.budget.held == len(clients) * told)
+        for client in clients:
+            assert (await client.say(".")).startswith("250 ")
+        assert [len(delivery.raw) for delivery in door.store.kept] == [len(LARGE)] * len(clients)
+
+
+async def test_a_client_that_goes_while_its_mail_waits_for_room_leaves_nothing() -> None:
+    async with open_door(max_size=LARGE_MAX) as door:
+        await with_room_taken(door)
+        waits = await waiting_large(door)
+        vanish(waits)
+        await until(lambda: not door.listener.budget.room.is_wanted)
 
 
 async def test_a_silent_client_is_told_and_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:

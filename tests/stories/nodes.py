@@ -92,13 +92,18 @@ class RealNode:
         """Return the log's lines of an event."""
         if not self.log.exists():
             return []
-        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if _is_whole(line))
         return [line for line in lines if line.get("event") == event]
 
     def errors(self) -> list[str]:
         """Return what was logged as an error, and what is no log line at all."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if not line.startswith("{") or '"level": "error"' in line]
+
+
+def _is_whole(line: str) -> bool:
+    """Tell whether a line of the log is an event; the last one may be in the middle of being written."""
+    return line.startswith("{") and line.endswith("}")
 
 
 @asynccontextmanager

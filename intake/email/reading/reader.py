@@ -20,14 +20,16 @@ import select
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from io import IOBase
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from desk.base.discreet import told
 from desk.base.errors import ReaderFailed
 from desk.base.grade import Grade
+from desk.base.memory import give_back_early
 from desk.base.message import Message, Parent
 from desk.base.names import Channel, MessageKind
 from desk.base.reading_words import ReadingWords
@@ -53,6 +55,7 @@ IN_THREAD_BYTES = 128 * 1024
 APART_BYTES = 64 * 1024
 """Below this size length and content go to a reader in one write, so that it wakes once."""
 LENGTH_BYTES = 8
+"""Before a mail stand two lengths, of what is said of it and of its bytes, which nobody copies; else one."""
 HIDDEN_PREFIX = "VENTANILLA_"
 """Variables that hold settings, secrets among them: a reader gets none."""
 HOME_MODULE = "intake.email.reading.reader_home"
@@ -212,7 +215,7 @@ class _Reader:
         with theirs:
             # A thread, because the fork server may take a moment to come up the first time.
             self._process = await asyncio.to_thread(_launch, theirs, self._settings)
-        ready = await self._ask(b"", START_SECONDS)
+        ready = await self._ask(None, START_SECONDS)
         assert isinstance(ready, int), "a reader first tells its process id"
         self.pid = ready
 
@@ -229,16 +232,17 @@ class _Reader:
 
     async def run(self, task: ReadTask) -> ReadResult:
         """Have a mail read. Raises ReaderFailed, and ends the process, when no result comes back in time."""
-        result = await self._ask(pickle.dumps(task, pickle.HIGHEST_PROTOCOL), self._task_s)
+        said = pickle.dumps(replace(task, raw=b""), pickle.HIGHEST_PROTOCOL)
+        result = await self._ask((said, task.raw), self._task_s)
         assert isinstance(result, ReadResult), "a reader answers a mail with its result"
         return result
 
-    async def _ask(self, content: bytes, seconds: float) -> object:
+    async def _ask(self, mail: tuple[bytes, bytes] | None, seconds: float) -> object:
         """Return what the reader answers; whatever else happens ends the process, for it may be in the middle of it."""
         try:
             async with asyncio.timeout(seconds):
-                if content:
-                    await self._tell(content)
+                if mail is not None:
+                    await self._tell(*mail)
                 answer = await self._hear()
         except TimeoutError as error:
             await self.stop()
@@ -254,15 +258,15 @@ class _Reader:
             raise ReaderFailed(answer)
         return answer
 
-    async def _tell(self, content: bytes) -> None:
+    async def _tell(self, said: bytes, raw: bytes) -> None:
         assert self._socket is not None, "a reader is started before it is told something"
         loop = asyncio.get_running_loop()
-        length = len(content).to_bytes(LENGTH_BYTES, "big")
-        if len(content) < APART_BYTES:
-            await loop.sock_sendall(self._socket, length + content)
+        head = b"".join(len(part).to_bytes(LENGTH_BYTES, "big") for part in (said, raw)) + said
+        if len(raw) < APART_BYTES:
+            await loop.sock_sendall(self._socket, head + raw)
         else:
-            await loop.sock_sendall(self._socket, length)
-            await loop.sock_sendall(self._socket, content)
+            await loop.sock_sendall(self._socket, head)
+            await loop.sock_sendall(self._socket, raw)
 
     async def _hear(self) -> object:
         """Return one answer. Raises ConnectionError when the reader is gone before it is complete."""
@@ -334,15 +338,26 @@ def _serve(connection: socket.socket, words: ReadingWords, grader: Grader | None
         connection.makefile("rb", buffering=APART_BYTES) as incoming,
     ):
         _send(connection, os.getpid())
-        while length := int.from_bytes(incoming.read(LENGTH_BYTES), "big"):
+        while length := _length(incoming):
             allowed = int(time.process_time()) + 1 + CPU_SECONDS
             resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
             try:
-                task = pickle.loads(incoming.read(length))  # noqa: S301 - from the desk's own process
-                _send(connection, read_and_grade(task, words, classify))
+                _send(connection, read_and_grade(_told(incoming, length), words, classify))
             except Exception as error:  # noqa: BLE001 - the loop head of a reader
                 _send(connection, told(error)[:500])
                 return
+
+
+def _length(incoming: IOBase) -> int:
+    """Return a length, 0 when the desk has closed the connection."""
+    return int.from_bytes(incoming.read(LENGTH_BYTES), "big")
+
+
+def _told(incoming: IOBase, length: int) -> ReadTask:
+    """Return the mail whose first length was read."""
+    raw_length = _length(incoming)
+    task: ReadTask = pickle.loads(incoming.read(length))  # noqa: S301 - from the desk's own process
+    return replace(task, raw=incoming.read(raw_length))
 
 
 def _send(connection: socket.socket, answer: object) -> None:
@@ -356,6 +371,7 @@ def _settle(desk: int) -> None:
         os.setsid()
     for name in [name for name in os.environ if name.startswith(HIDDEN_PREFIX)]:
         del os.environ[name]
+    give_back_early()
     resource.setrlimit(resource.RLIMIT_AS, (_memory_now() + MEMORY_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with, args=(desk,), daemon=True).start()
