@@ -24,10 +24,11 @@ AT_ONCE_LONG = 100
 HONEST_MIB = 25
 HUGE_MIB = 200
 DRIPPERS = 100
-DRIP_S = 0.2
+DRIP_S = 1.0
 NORMAL_MAILS = 15
-SLOWER_AT_MOST = 3.0
-"""How many times longer a normal mail may take beside slow senders: it has two cores with everything else."""
+SLOWER_AT_MOST = 20.0
+"""How many times longer a normal mail may take beside slow senders, on a machine that has other work: one that waited
+for a single drip would take hundreds of times longer."""
 RETRIES_MAX = 50
 
 
