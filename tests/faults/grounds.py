@@ -18,7 +18,7 @@ import asyncpg
 
 from tests.engines import OWNER, SERVER_USER, PostgresServer
 from tests.faults.letters import REFUSED_ID
-from tests.faults.nodes import LOOK_S, is_alive
+from tests.faults.nodes import LOOK_S
 from tests.faults.strikes import Fault
 
 DISK_BYTES = 96 * 1024 * 1024
@@ -202,11 +202,10 @@ class PostgresGround(Ground):
 
     async def _stop_server(self) -> None:
         """Stop it as an operator does: what is connected is let go, what is not committed undone."""
-        pid = self._server.pid
-        os.kill(pid, signal.SIGINT)
-        async with asyncio.timeout(STOP_S):
-            while is_alive(pid):
-                await asyncio.sleep(LOOK_S)
+        process = self._server._process
+        assert process is not None
+        process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(process.wait, STOP_S)
 
     async def _created(self, template: str) -> str:
         name = f"plan_{next(self._serial)}"
