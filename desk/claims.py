@@ -243,8 +243,10 @@ class Claims:
         return count
 
     async def _load_owed(self, ids: Sequence[int]) -> None:
+        """Take rows in hand, but for those whose attempt still tries to write what came of it: it has written it."""
         for waiting in await self._loaded(leases.owed(ids)):
-            self._owe(waiting)
+            if waiting.owed.id not in self._in_hand["owed"]:
+                self._owe(waiting)
 
     async def sent(self, waiting: Waiting, sent: Sent) -> bool:
         """Write that the relay took it, and what was said as a message of the incident; False: another had done so."""
