@@ -10,6 +10,7 @@ Usage: python -m benchmarks.bench [--mails N] [--rounds R] [--engine sqlite|post
 
 # done("house.2"): python -m benchmarks.bench --rounds 1 --engine sqlite --judge house.2
 # done("house.5"): python -m benchmarks.bench --judge house.5
+# done("faults.7"): python -m benchmarks.bench --engine sqlite --judge faults.7
 
 import argparse
 import asyncio

@@ -26,11 +26,13 @@ from tools.system_packages import SYSTEM_PATH
 # done("house.1"): python -m tools.clean_clone run
 # done("house.1"): python -m tools.clean_clone ci
 # done("house.6"): python -m tools.clean_clone ci
+# done("faults.6"): python -m tools.clean_clone ci
 
 ROOT = Path(__file__).resolve().parent.parent
 SET_UP_MAX_S = 300.0
 FIRST_ANSWER_MAX_S = 60.0
-CI_MAX_S = 900.0
+CI_MAX_S = 1200.0
+"""The whole run's bound since the faults' floors are in it (faults.6); house.6 asked for fifteen minutes before."""
 STOP_MAX_S = 15.0
 POLL_S = 0.1
 # Words of the Spanish acknowledgement's quote delimiter, which the contract fixes.

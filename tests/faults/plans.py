@@ -6,6 +6,8 @@ of the named list was struck, and a mail was in flight at each strike.
 Usage: python -m tests.faults.plans [--plans N] [--seed N] [--engine sqlite|postgres]… [--mutant NAME] [--keep FOLDER]
 """
 
+# done("faults.1"): python -m tests.faults.plans
+
 import asyncio
 import signal
 import sys

@@ -73,6 +73,7 @@ async def keeps_to_its_budget(url: str, folder: Path, at_once: int, figure: Figu
     assert memory.peak < BUDGET_BYTES, memory
 
 
+@pytest.mark.done("faults.5")
 async def test_many_mails_of_25_mib_at_once_are_all_taken_within_512_mib(
     engine_url: str, tmp_path: Path, figure: Figure
 ) -> None:
@@ -80,12 +81,14 @@ async def test_many_mails_of_25_mib_at_once_are_all_taken_within_512_mib(
 
 
 @pytest.mark.long
+@pytest.mark.done("faults.5")
 async def test_a_hundred_mails_of_25_mib_at_once_are_all_taken_within_512_mib(
     engine_url: str, tmp_path: Path, figure: Figure
 ) -> None:
     await keeps_to_its_budget(engine_url, tmp_path, AT_ONCE_LONG, figure)
 
 
+@pytest.mark.done("faults.5")
 async def test_what_was_accepted_and_not_read_when_the_node_died_comes_back_within_the_budget(
     sqlite_url: str, tmp_path: Path, figure: Figure
 ) -> None:
@@ -107,6 +110,7 @@ async def test_what_was_accepted_and_not_read_when_the_node_died_comes_back_with
     assert memory.peak < BUDGET_BYTES, memory
 
 
+@pytest.mark.done("faults.5")
 async def test_mails_of_200_mb_are_refused_by_their_size_and_cut_without_keeping_them(
     engine_url: str, tmp_path: Path, figure: Figure
 ) -> None:
@@ -156,6 +160,7 @@ async def seconds_a_mail(port: int, name: str) -> float:
     return min(took)
 
 
+@pytest.mark.done("faults.5")
 async def test_a_hundred_slow_senders_delay_no_other_mail(engine_url: str, tmp_path: Path, figure: Figure) -> None:
     async with watched_node(engine_url, tmp_path) as (node, _, memory):
         await seconds_a_mail(node.smtp, "warm")
@@ -172,6 +177,7 @@ async def test_a_hundred_slow_senders_delay_no_other_mail(engine_url: str, tmp_p
 MANY = 10_000
 
 
+@pytest.mark.done("faults.5")
 async def test_ten_thousand_recipients_are_refused_one_by_one_and_ten_thousand_addresses_read(
     sqlite_url: str, tmp_path: Path, figure: Figure
 ) -> None:

@@ -34,6 +34,7 @@ async def outcomes_on(engine: str, seeds: range, folder: Path) -> list[Outcome]:
         return [outcome async for outcome in played(one, seeds, folder)]
 
 
+@pytest.mark.done("faults.1")
 async def test_plans_drawn_by_the_commit_lose_and_double_nothing(tmp_path: Path, figure: Callable[[str], None]) -> None:
     first = seed_of_commit()
     seeds = range(first, first + PLANS)
@@ -45,6 +46,7 @@ async def test_plans_drawn_by_the_commit_lose_and_double_nothing(tmp_path: Path,
 
 
 @pytest.mark.parametrize("mutant", OF_REAL_PROCESSES)
+@pytest.mark.done("faults.1")
 async def test_plans_notice_the_mistakes_that_the_simulated_world_cannot(
     tmp_path: Path, figure: Callable[[str], None], mutant: str
 ) -> None:
@@ -58,6 +60,7 @@ async def test_plans_notice_the_mistakes_that_the_simulated_world_cannot(
     figure(f"{mutant} is noticed by seed {seed}: {outcome.problems[0]}")
 
 
+@pytest.mark.done("faults.1")
 def test_seeds_that_follow_one_another_are_dealt_every_cell_of_the_named_list() -> None:
     without = left_out()
     dealt = {
@@ -69,5 +72,6 @@ def test_seeds_that_follow_one_another_are_dealt_every_cell_of_the_named_list() 
     assert dealt == set(all_cells(without))
 
 
+@pytest.mark.done("faults.1")
 def test_a_plan_is_its_seed_alone() -> None:
     assert plan_of(7, "sqlite") == plan_of(7, "sqlite") != plan_of(8, "sqlite")

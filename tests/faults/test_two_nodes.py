@@ -27,6 +27,7 @@ def durable() -> Iterator[PostgresServer]:
         server.stop()
 
 
+@pytest.mark.done("faults.2")
 async def test_two_nodes_that_are_killed_while_the_database_restarts_lose_and_double_nothing(
     durable: PostgresServer, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:

@@ -8,6 +8,8 @@ evenly over the load, so that each finds mail on its way. The relay may have the
 Usage: python -m tests.faults.two_nodes [--mails N] [--kills N] [--restarts N] [--seed N]
 """
 
+# done("faults.2"): python -m tests.faults.two_nodes
+
 import asyncio
 import contextlib
 import random

@@ -1,5 +1,7 @@
 """Retention over 10,000 mails: `python -m tests.stories.retention_10000 [MAILS]`; minutes. 1 when too much is left."""
 
+# done("faults.10"): python -m tests.stories.retention_10000
+
 import asyncio
 import sys
 import tempfile

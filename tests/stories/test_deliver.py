@@ -72,6 +72,7 @@ def said(done: subprocess.CompletedProcess[bytes]) -> str:
     return line
 
 
+@pytest.mark.done("faults.10")
 async def test_a_mail_delivered_while_no_service_runs_is_answered_by_the_next_start(
     engine_url: str, tmp_path: Path
 ) -> None:

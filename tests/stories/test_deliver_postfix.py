@@ -117,6 +117,7 @@ def desk() -> Iterator[Desk]:
         postfix.stop()
 
 
+@pytest.mark.done("faults.10")
 def test_postfix_hands_over_mail_with_its_envelope_and_bounces_with_none(desk: Desk) -> None:
     desk.send("ana@cliente.mx", "soporte@ejemplo.mx", "soporte+facturas@ejemplo.mx")
     desk.until(lambda: len(desk.arrivals()) == 1)
@@ -128,6 +129,7 @@ def test_postfix_hands_over_mail_with_its_envelope_and_bounces_with_none(desk: D
     assert second == ("pipe", "", '["soporte@ejemplo.mx"]')
 
 
+@pytest.mark.done("faults.10")
 def test_postfix_keeps_a_mail_while_the_database_is_away_and_sends_back_one_that_is_not_the_desks(desk: Desk) -> None:
     desk.folder.chmod(0o500)
     desk.send("ana@cliente.mx", "soporte@ejemplo.mx")

@@ -130,6 +130,7 @@ def found(content: bytes) -> list[str]:
     return [name for name in NAMES if name.encode() in content]
 
 
+@pytest.mark.done("faults.8")
 async def test_nothing_of_the_person_is_left_in_any_file(
     engine_url: str, command: Command, everything: Callable[[], bytes]
 ) -> None:
@@ -283,6 +284,7 @@ async def called(url: str) -> None:
         )
 
 
+@pytest.mark.done("faults.8")
 async def test_a_caller_is_forgotten_by_number_in_any_spelling(
     engine_url: str, command: Command, everything: Callable[[], bytes]
 ) -> None:
@@ -342,6 +344,7 @@ def put_back_a_year(noted: Path) -> None:
     noted.write_text("".join(f"{at.isoformat()} {mark}\n" for at, mark in year_ago))
 
 
+@pytest.mark.done("faults.8")
 async def test_a_restored_copy_forgets_again_whom_the_list_names_and_the_list_names_nobody(
     engine_url: str,
     command: Command,
@@ -408,6 +411,7 @@ def test_a_list_is_neither_written_nor_read_without_the_key(capsys: pytest.Captu
 AT_DEBUG = f'{UNBOUNDED}[log]\nlevel = "debug"\n'
 
 
+@pytest.mark.done("faults.8")
 async def test_no_file_of_a_running_node_holds_them_its_log_at_debug_neither(
     engine_url: str, command: Command, everything: Callable[[], bytes], tmp_path: Path
 ) -> None:

@@ -119,6 +119,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("reason", CASES)
+@pytest.mark.done("faults.10")
 async def test_a_released_mail_becomes_what_it_would_have_been_once(engine_url: str, reason: str) -> None:
     case = CASES[reason]
     async with house(engine_url, clock=now()) as one:
@@ -145,6 +146,7 @@ async def test_a_released_mail_becomes_what_it_would_have_been_once(engine_url: 
 
 
 @pytest.mark.parametrize("reason", CASES)
+@pytest.mark.done("faults.10")
 async def test_everything_held_has_its_reason_its_raw_mail_and_where_it_came_from(engine_url: str, reason: str) -> None:
     case = CASES[reason]
     async with house(engine_url) as one:
@@ -286,6 +288,7 @@ def message_id_of(content: bytes) -> str:
     return str(Taken("", [], content).mail["Message-ID"])
 
 
+@pytest.mark.done("faults.10")
 async def test_what_is_discarded_ends_with_who_and_when_on_the_timeline(engine_url: str) -> None:
     async with house(engine_url, clock=now(), expects=["delivery_refused"]) as one:
         one.relay.answer = lambda envelope: "554 no" if envelope.rcpt_tos == [ANA] else None
@@ -327,6 +330,7 @@ async def test_a_list_mail_in_a_live_thread_joins_it_when_released(engine_url: s
         assert (await one.timeline(await one.incident()))[-2:] == ["added", "held"]
 
 
+@pytest.mark.done("faults.10")
 async def test_the_list_and_the_object_are_those_of_the_export_and_nothing_in_them_paints(engine_url: str) -> None:
     async with house(engine_url) as one:
         await one.take(written("Hola\x1b[2J mundo", subject="Borra =?utf-8?b?G1sySg==?= todo", **LIST))

@@ -79,6 +79,7 @@ class Late:
 
 
 @pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.done("faults.4")
 async def test_sigterm_under_load_ends_in_time_takes_nothing_more_and_loses_nothing(
     engine_url: str, tmp_path: Path, signals: int, figure: Callable[[str], None]
 ) -> None:
@@ -116,6 +117,7 @@ async def _said(node: RealNode, event: str) -> bool:
     return bool(node.said(event))
 
 
+@pytest.mark.done("faults.4")
 async def test_sigterm_during_a_start_ends_it_with_0_and_the_next_start_works(sqlite_url: str, tmp_path: Path) -> None:
     async with relay() as sink:
         one = RealNode(tmp_path, sqlite_url, sink.port)
@@ -133,6 +135,7 @@ async def test_sigterm_during_a_start_ends_it_with_0_and_the_next_start_works(sq
         assert one.errors() == []
 
 
+@pytest.mark.done("faults.4")
 async def test_sigterm_ends_a_start_that_waits_for_another_node_to_migrate(postgres_url: str, tmp_path: Path) -> None:
     other = await asyncpg.connect(postgres_url)
     one = RealNode(tmp_path, postgres_url, 1)
@@ -165,6 +168,7 @@ def kept_url(engine_url: str, request: pytest.FixtureRequest) -> str:
     return engine_url
 
 
+@pytest.mark.done("faults.4")
 async def test_a_node_killed_while_it_starts_or_migrates_leaves_everything_to_the_next_start(
     kept_url: str, tmp_path: Path
 ) -> None:
@@ -230,6 +234,7 @@ def ventanilla(command: str, node: RealNode, *words: str) -> int:
 # kill -9 while a backup is made
 
 
+@pytest.mark.done("faults.4")
 async def test_a_backup_killed_half_way_or_whose_node_is_killed_costs_nothing(engine_url: str, tmp_path: Path) -> None:
     async with relay() as sink:
         one = RealNode(tmp_path, engine_url, sink.port)

@@ -206,6 +206,7 @@ SQLITE = (
 FULL = StoreTrouble("full", full, (("disk", "free"), ("database", "write")))
 
 
+@pytest.mark.done("faults.10")
 async def test_a_file_that_is_locked_or_read_only_refuses_mail_for_now_and_says_so(
     sqlite_url: str, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
@@ -220,6 +221,7 @@ async def test_a_file_that_is_locked_or_read_only_refuses_mail_for_now_and_says_
     figure(f"{len(SQLITE)} troubles of a file in {time.monotonic() - began:.0f} s")
 
 
+@pytest.mark.done("faults.10")
 async def test_a_disk_that_fills_up_is_told_to_the_managers_before_mail_is_refused(
     small_disk: Path, tmp_path: Path
 ) -> None:
@@ -245,6 +247,7 @@ async def until_told(sink: Relay) -> None:
             await asyncio.sleep(LOOK_S)
 
 
+@pytest.mark.done("faults.10")
 async def test_a_long_reader_keeps_no_mail_waiting_and_a_log_that_grows_is_named_and_cut(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +304,7 @@ POSTGRES = (
 )
 
 
+@pytest.mark.done("faults.10")
 async def test_a_server_that_is_gone_refuses_mail_for_now_and_says_so(
     own_server: PostgresServer, tmp_path: Path
 ) -> None:
@@ -313,6 +317,7 @@ async def test_a_server_that_is_gone_refuses_mail_for_now_and_says_so(
         assert node.errors() == []
 
 
+@pytest.mark.done("faults.10")
 async def test_a_server_that_stands_still_is_said_and_mail_that_waited_for_it_is_taken(
     own_server: PostgresServer, tmp_path: Path
 ) -> None:
@@ -348,6 +353,7 @@ def standing_still(server: PostgresServer) -> Iterator[None]:
                 os.kill(process, signal.SIGCONT)
 
 
+@pytest.mark.done("faults.10")
 async def test_connections_ended_in_the_middle_of_commits_lose_and_double_nothing(
     postgres_url: str, tmp_path: Path
 ) -> None:
@@ -370,6 +376,7 @@ async def end_connections(url: str) -> int:
     return len(await rows(url, f"SELECT pg_terminate_backend(pid) {others}"))
 
 
+@pytest.mark.done("faults.10")
 async def test_a_node_suspended_until_its_leases_ran_out_doubles_nothing_when_it_goes_on(
     postgres_url: str, tmp_path: Path
 ) -> None:
@@ -437,6 +444,7 @@ RELAY = (
 
 
 @pytest.mark.parametrize("trouble", RELAY, ids=lambda trouble: trouble.id)
+@pytest.mark.done("faults.10")
 async def test_a_relay_in_trouble_stands_in_healthz_within_a_minute_and_leaves_it_by_itself(
     sqlite_url: str, trouble: RelayTrouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ UNSEEN = {
 """Mutants that this world cannot notice, and why: nothing they break happens in it."""
 
 
+@pytest.mark.done("faults.1")
 def test_in_five_thousand_lives_every_guarantee_holds(theatre: Theatre, figure: Callable[[str], None]) -> None:
     struck: Counter[Fault] = Counter()
     mails, failures = 0, []
@@ -54,6 +55,7 @@ def test_a_life_is_its_seed_alone(theatre: Theatre) -> None:
     assert told() == told()
 
 
+@pytest.mark.done("faults.1")
 def test_each_guarantee_of_the_design_is_an_invariant() -> None:
     assert list(GUARANTEES) == list(range(1, 10))
 
@@ -65,6 +67,7 @@ def test_what_this_world_cannot_notice_is_a_mutant_it_need_not() -> None:
 @pytest.mark.parametrize(
     "name", [name for name, one in MUTANTS.items() if one.guarantee in JUDGED and name not in UNSEEN]
 )
+@pytest.mark.done("faults.1")
 def test_a_mutant_breaks_the_world_by_the_guarantee_it_is_against(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
