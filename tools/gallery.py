@@ -33,7 +33,7 @@ THEMES = ("light", "dark")
 WIDTHS = (360, 640)
 PHOTOGRAPHED = "es"
 # More than these nobody looks at.
-PICTURES_MAX = 40
+PICTURES_MAX = 60
 # What tells a document which theme its reader has, in CSS and in its head.
 MEDIA = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
 SCHEME_META = re.compile(r'(<meta name="color-scheme" content=")[^"]*(")')
