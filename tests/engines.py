@@ -6,6 +6,7 @@ dies. It never touches a PostgreSQL that is on the machine already.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,9 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
 CONNECTIONS_MAX = 200
+PORTS = range(10_000, 32_768)
+"""Below what Linux gives to clients (net.ipv4.ip_local_port_range)."""
+PORT_SHARES = 4
 # Loss on a power cut is proven elsewhere (tests/faults); here a database lives for one test.
 SETTINGS = {
     "fsync": "off",
@@ -191,9 +195,23 @@ def dying_with_us() -> list[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on. None comes twice in a run, and the system gives none of them to a client."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield ports below those that clients are given, from a place by chance; tests side by side have shares."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = range(PORTS.start + worker % PORT_SHARES, PORTS.stop, PORT_SHARES)
+    place = random.randrange(len(share))
+    return cycle((*share[place:], *share[:place]))
+
+
+_PORTS = _own_ports()
 
 
 def remove_leftovers() -> None:
