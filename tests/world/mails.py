@@ -121,6 +121,10 @@ class Writer:
         self._serial += 1
         return f"{self._random.choice(OPENINGS)} ({self._serial})"
 
+    def _stranger(self) -> str:
+        """Return an address of somebody, and of a domain, that takes part in nothing yet."""
+        return f"ladron@ajeno{self._serial}.mx"
+
     def _person(self) -> str:
         return self._random.choice((ANA, ANA, BETO, EVA))
 

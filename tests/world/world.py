@@ -348,7 +348,7 @@ class _Stage:
         for _ in range(ROUNDS_MAX):
             waits = self._database.rows("SELECT not_before FROM owed WHERE status IN ('queued', 'delayed') ORDER BY 1")
             is_undone = self._database.rows("SELECT 1 FROM arrivals WHERE done_at IS NULL LIMIT 1")
-            is_idle = all(node.is_idle for node in self._nodes)
+            is_idle = all(node.is_idle for node in self._nodes) and not self._is_due()
             if not waits and not is_undone and is_idle:
                 self._life.is_quiet = True
                 return
@@ -357,6 +357,12 @@ class _Stage:
                 self._jump(first - self._clock.now())
             await asyncio.sleep(LOOK_S)
         self._life.is_quiet = False
+
+    def _is_due(self) -> bool:
+        """Tell whether an incident has something due that nobody has performed: its node may be down."""
+        (earliest,) = self._database.rows("SELECT min(wake_at) FROM incidents")[0]
+        wake_at = instant(earliest)
+        return wake_at is not None and wake_at <= self._clock.now()
 
     async def _look_at_pages(self) -> None:
         """A mail scanner presses every link."""
