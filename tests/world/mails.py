@@ -206,10 +206,10 @@ class Writer:
         return self._numbered(known, "otro." + known.to, Fate.OPENS)
 
     def stranger(self, known: Known) -> Letter:
-        return self._reply(known, "ladron@ajeno.mx", Fate.OPENS)
+        return self._reply(known, self._stranger(), Fate.OPENS)
 
     def stranger_by_number(self, known: Known) -> Letter:
-        return self._numbered(known, "ladron@ajeno.mx", Fate.OPENS)
+        return self._numbered(known, self._stranger(), Fate.OPENS)
 
     def forged(self, known: Known) -> Letter:
         """A colleague who makes up a signed address."""
