@@ -48,6 +48,7 @@ class Say(StrEnum):
     WRITTEN_BY_MACHINE = "written_by_machine"
     UNREADABLE = "unreadable"
     JOINED = "joined"
+    FLAGGED = "flagged"
     NOTED = "noted"
     AUTOMATIC = "automatic"
     BOUNCED = "bounced"

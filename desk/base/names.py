@@ -206,6 +206,7 @@ class HeldReason(StrEnum):
     FOREIGN_BOUNCE = "foreign_bounce"
     SEVERAL_FROM = "several_from"
     FORGED_ADDRESS = "forged_address"
+    REUSED_ID = "reused_id"
     ACT_FAILED = "act_failed"
     GIVEN_UP = "given_up"
     REFUSED = "refused"
@@ -256,6 +257,7 @@ class ThreadBy(StrEnum):
     KNOWN_MESSAGE_ID = "known_message_id"
     NUMBER = "number"
     DIGITS = "digits"
+    SAME_MESSAGE_ID = "same_message_id"
     NONE = "none"
 
 

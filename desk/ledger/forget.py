@@ -35,7 +35,7 @@ _NO_HELD = (
     f"decided_at = COALESCE(decided_at, ?), verdict = COALESCE(verdict, '{Verdict.ERASED}'), "
     f"decided_by = COALESCE(decided_by, '{BY_MACHINE}') WHERE"
 )
-_TIED = (EventKind.ADDED, EventKind.NOTED)
+_TIED = (EventKind.ADDED, EventKind.FLAGGED, EventKind.NOTED)
 """Events whose reason is how the mail was tied to the incident: no word of anybody."""
 
 STATEMENTS: dict[str, str] = {

@@ -11,6 +11,7 @@ from desk.base.names import (
     Audience,
     Channel,
     ClosedBy,
+    Direction,
     OwedKind,
     OwedStatus,
     PromiseKind,
@@ -19,7 +20,7 @@ from desk.base.names import (
     Status,
     Transport,
 )
-from desk.ledger.save import INCIDENT_COLUMNS, RETURNED_MAX
+from desk.ledger.save import INCIDENT_COLUMNS, MESSAGE_ID_MAX, RETURNED_MAX
 from desk.ledger.statements import Run, Steps, places
 from desk.rules.decision import Owed
 from desk.rules.incident import Assignment, Incident, Participant, Pause, Promise
@@ -37,6 +38,8 @@ TAKEN_OVER = "its node was gone"
 """What stands as the last reply of a row that another node had in hand when it ended."""
 PARENTS_MAX = 20
 """Message-IDs of a mail that are looked up, the nearest first."""
+NAMESAKES_MAX = 5
+"""Mails of one Message-ID that are compared: one that is none of these is held, for a person to see."""
 
 
 def instant(value: Any) -> datetime | None:
@@ -190,6 +193,30 @@ def messages_by_id(message_ids: Sequence[str]) -> Steps[list[KnownMessage]]:
         f"SELECT incident_id, message_id, text FROM messages WHERE message_id IN ({places(len(wanted))})", wanted
     )
     return sorted((KnownMessage(*row) for row in rows), key=lambda known: wanted.index(known.message_id))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNamesake:
+    """A mail of the ledger that came under a Message-ID."""
+
+    incident: int
+    sender: str
+    text: str
+
+
+def namesakes(message_id: str, sender: str) -> Steps[list[KnownNamesake]]:
+    """Load the users' mails that came in under a Message-ID, those of a sender first.
+
+    None where the Message-ID is kept cut. One that nobody could read has no words to compare, and is none.
+    """
+    if len(message_id) > MESSAGE_ID_MAX:
+        return []
+    rows = yield Run(
+        "SELECT incident_id, sender, text FROM messages WHERE message_id = ? AND direction = ? AND audience = ? "
+        f"AND text <> '' ORDER BY CASE WHEN lower(sender) = ? THEN 0 ELSE 1 END, id LIMIT {NAMESAKES_MAX:d}",
+        (message_id, Direction.IN, Audience.USER, sender.lower()),
+    )
+    return [KnownNamesake(*row) for row in rows]
 
 
 def parents_of(known: Sequence[KnownMessage]) -> tuple[Parent, ...]:

@@ -62,6 +62,11 @@ def standing(mail: StoredMail) -> Steps[Standing]:
         "m.direction AND (e.at < m.at OR e.at = m.at AND e.id < m.id) WHERE m.id = ?",
         (mail.message,),
     )
+    namesakes = yield Run(
+        "SELECT count(*) FROM messages m JOIN messages e ON e.message_id = m.message_id AND e.incident_id = "
+        "m.incident_id AND e.direction = m.direction AND e.id <> m.id WHERE m.id = ? AND m.message_id <> ''",
+        (mail.message,),
+    )
     events = yield Run(
         "SELECT kind, why FROM events WHERE incident_id = ? AND kind IN (?, ?) ORDER BY version, n",
         (mail.incident, EventKind.OPENED, EventKind.REGRADED),
@@ -71,6 +76,7 @@ def standing(mail: StoredMail) -> Steps[Standing]:
         view=view,
         is_kept=bool(kept[0][0]),
         is_opening=not earlier[0][0],
+        is_namesake=bool(namesakes[0][0]),
         is_regraded=any(kind == EventKind.REGRADED for kind, _ in events),
         opened_why=next((why for kind, why in events if kind == EventKind.OPENED), ""),
     )

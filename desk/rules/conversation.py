@@ -25,6 +25,16 @@ def join(facts: MailFacts, now: datetime) -> Decision:
     return adding(facts, before, after, Audience.USER, events=(event,), owed=owed)
 
 
+def join_flagged(facts: MailFacts, now: datetime) -> Decision:
+    """Other words under the Message-ID of an earlier mail of the incident: joined, and marked as odd (DESIGN 7)."""
+    decision = join(facts, now)
+    flagged = Event(
+        decision.incidents[0].after.id, EventKind.FLAGGED, now, BY_MACHINE, facts.message.sender.address,
+        facts.thread.by,
+    )  # fmt: skip
+    return replace(decision, events=(*decision.events, flagged))
+
+
 def note_machine(facts: MailFacts, now: datetime) -> Decision:
     """An automatic mail in a live thread: an event, never an answer (guarantee 4)."""
     before = incident_of(facts)

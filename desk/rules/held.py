@@ -26,6 +26,7 @@ DOUBTS = frozenset(
     {
         HeldReason.SEVERAL_FROM,
         HeldReason.FORGED_ADDRESS,
+        HeldReason.REUSED_ID,
         HeldReason.ACT_FAILED,
         HeldReason.REFUSED,
         HeldReason.GIVEN_UP,

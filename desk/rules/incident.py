@@ -140,6 +140,10 @@ class Incident:
         """The number people use: `INC-`, the id, one check digit (CONTRACT 2)."""
         return number_of(self.id)
 
+    def has_participant(self, address: str) -> bool:
+        """Tell whether an address is that of somebody who takes part."""
+        return any(one.address.lower() == address.lower() for one in self.participants)
+
     def assigned(self, queue: Queue) -> Assignment | None:
         """Return the live assignment of a queue: there is at most one."""
         return next((a for a in self.assignments if a.queue is queue and a.until is None), None)

@@ -56,6 +56,15 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Namesake:
+    """A mail that came before under the Message-ID of this one: its incident, who wrote it, its text."""
+
+    incident: Incident
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """An answer to «¿cómo va?» that an incident's people were given, or that waits for its time."""
 
@@ -73,7 +82,7 @@ class MailFacts:
     Message-ID of the first mail about the incident to an address. `dossier` holds the latest messages of the incident,
     newest last; `others` the open incidents of `person`, newest first. Both are bounded by who loads them.
     `last_status` is the latest answer to «¿cómo va?» when the mail asks that again; `returned` the mails of ours that a
-    bounce brings back.
+    bounce brings back; `namesakes` the users' mails that came before under its Message-ID, its sender's first.
     """
 
     arrival: Arrival
@@ -91,6 +100,7 @@ class MailFacts:
     others: tuple[int, ...] = ()
     last_status: StatusAnswer | None = None
     returned: tuple[Owed, ...] = ()
+    namesakes: tuple[Namesake, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -132,6 +142,21 @@ class MailFacts:
 def domain_of(address: str) -> str:
     """Return the domain of an address in lower case, "" without one."""
     return address.rpartition("@")[2].lower() if "@" in address else ""
+
+
+def may_add(thread: Thread, incident: Incident | None, sender: str, desk: Desk) -> bool:
+    """Tell whether a sender may add to the incident that a thread names (DESIGN 9, Threads and replies).
+
+    A participant by any tie; a colleague of the requester's domain only by the signed address. A mail to a signed
+    address that is no reply to anything (address books offer such addresses) joins nothing.
+    """
+    if incident is None or (thread.by is ThreadBy.SIGNED_ADDRESS and not thread.is_reply):
+        return False
+    if incident.has_participant(sender):
+        return True
+    domain = domain_of(sender)
+    is_colleague = domain == domain_of(incident.requester_email) and domain not in desk.public_domains
+    return thread.by is ThreadBy.SIGNED_ADDRESS and bool(domain) and is_colleague
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from desk.base.names import HeldReason, MessageKind, ThreadBy
-from desk.rules import conversation, held, informing, opening
+from desk.rules import conversation, held, informing, opening, reuse
 from desk.rules.decision import Decision, SameMail
-from desk.rules.mail import SAME_KEY, STRONG, MailFacts, domain_of
+from desk.rules.mail import SAME_KEY, STRONG, MailFacts, may_add
 
 
 class Way(StrEnum):
@@ -25,6 +25,8 @@ class Way(StrEnum):
     MACHINE_JOINS = "machine_joins"
     MACHINE_OPENS = "machine_opens"
     FORGED_CONSULTANT = "forged_consultant"
+    REUSED_ID = "reused_id"
+    FLAGGED = "flagged"
     CONSULTANT_WRITES = "consultant_writes"
     ASKS = "asks"
     JOINS = "joins"
@@ -39,6 +41,7 @@ HELD_FOR: Mapping[Way, HeldReason] = {
     Way.LIST: HeldReason.LIST,
     Way.LOOP: HeldReason.LOOP,
     Way.FORGED_CONSULTANT: HeldReason.FORGED_ADDRESS,
+    Way.REUSED_ID: HeldReason.REUSED_ID,
 }
 
 
@@ -60,9 +63,17 @@ def way_of(facts: MailFacts) -> Way:
         return Way.CONSULTANT_WRITES
     if facts.consultant and thread.is_forged and HELD_FOR[Way.FORGED_CONSULTANT] not in facts.overruled:
         return Way.FORGED_CONSULTANT
+    if thread.by is ThreadBy.SAME_MESSAGE_ID:
+        return Way.OPENS if reuse.is_graver(facts) else Way.FLAGGED
     if not may_join(facts):
-        return Way.OPENS
+        return _way_of_new(facts)
     return Way.ASKS if informing.asks_status(facts) else Way.JOINS
+
+
+def _way_of_new(facts: MailFacts) -> Way:
+    """Return what a person's mail becomes that joins nothing: held under another's Message-ID, else an incident."""
+    is_held = reuse.is_anothers_id(facts) and HeldReason.REUSED_ID not in facts.overruled
+    return Way.REUSED_ID if is_held else Way.OPENS
 
 
 def _way_of_bounce(facts: MailFacts) -> Way:
@@ -90,20 +101,8 @@ def _is_of_kind(kind: MessageKind) -> Callable[[MailFacts], bool]:
 
 
 def may_join(facts: MailFacts) -> bool:
-    """Tell whether the sender may add to the incident found (DESIGN 9, Threads and replies).
-
-    A participant by any tie; a colleague of the requester's domain only by the signed address. A mail to a signed
-    address that is no reply to anything (address books offer such addresses) joins nothing.
-    """
-    incident, thread = facts.incident, facts.thread
-    if incident is None or (thread.by is ThreadBy.SIGNED_ADDRESS and not thread.is_reply):
-        return False
-    sender = facts.message.sender.address.lower()
-    if any(participant.address.lower() == sender for participant in incident.participants):
-        return True
-    domain = domain_of(sender)
-    is_colleague = domain == domain_of(incident.requester_email) and domain not in facts.desk.public_domains
-    return thread.by is ThreadBy.SIGNED_ADDRESS and bool(domain) and is_colleague
+    """Tell whether the sender may add to the incident that the mail names (`may_add`)."""
+    return may_add(facts.thread, facts.incident, facts.message.sender.address, facts.desk)
 
 
 def same_mail(facts: MailFacts) -> Decision:
@@ -130,6 +129,8 @@ def _receive(facts: MailFacts, now: datetime) -> Decision:
     way = way_of(facts)
     if way is Way.SAME:
         return same_mail(facts)
+    if way is Way.REUSED_ID:
+        facts = reuse.of_anothers(facts)
     if way in HELD_FOR:
         return held.hold(facts, HELD_FOR[way], now)
     return RULES[way](facts, now)
@@ -140,6 +141,7 @@ RULES: Mapping[Way, Callable[[MailFacts, datetime], Decision]] = {
     Way.MACHINE_JOINS: conversation.note_machine,
     Way.CONSULTANT_WRITES: conversation.keep_internal,
     Way.ASKS: informing.answer_status,
+    Way.FLAGGED: conversation.join_flagged,
     Way.JOINS: conversation.join,
     Way.UNREADABLE: opening.open_unreadable,
     Way.MACHINE_OPENS: opening.open_for_machine,

@@ -45,7 +45,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a mail stands: its incident, its view, whether its bytes are kept, whether it opened the incident.
+    """How a mail stands: its incident, its view, whether its bytes are kept, whether it opened the incident, whether
+    another of the incident has its Message-ID, which may have tied it.
 
     `opened_why` is the sign by which the opening mail was told a person's or a machine's; `is_regraded` tells that a
     person graded since.
@@ -55,6 +56,7 @@ class Standing:
     view: View
     is_kept: bool
     is_opening: bool
+    is_namesake: bool
     is_regraded: bool
     opened_why: str
 
@@ -102,7 +104,8 @@ def findings(standing: Standing, reading: Reading) -> Iterator[Finding]:
         if grade.language not in (incident.language, LANGUAGE_UNKNOWN):
             yield Finding(Decided.LANGUAGE, incident.language, grade.language)
     named = reading.thread.incident
-    expected = (None, incident.id, *incident.mentions) if standing.is_opening else (incident.id,)
+    expected = (incident.id, *((None, *incident.mentions) if standing.is_opening else ()))
+    expected = (*expected, None) if standing.is_namesake else expected
     if named not in expected:
         was = "new" if standing.is_opening else incident.number
         yield Finding(Decided.THREAD, was, "new" if named is None else number_of(named))

@@ -12,12 +12,12 @@ from desk.base.names import Channel, MessageKind
 from desk.commit import Commit
 from desk.ledger import dossier, load
 from desk.ledger.statements import Steps
-from desk.rules import held, reception
+from desk.rules import held, reception, reuse
 from desk.rules.decision import Decision, Ids, Owed
 from desk.rules.desk import Desk
 from desk.rules.held import Headline
 from desk.rules.incident import Incident
-from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, StatusAnswer, Thread
+from desk.rules.mail import MESSAGE_KEY, Earlier, MailFacts, Namesake, StatusAnswer, Thread
 from desk.rules.numbers import number_of
 from desk.rules.routing import Roster
 from desk.verbs.roster import RosterBook
@@ -29,12 +29,14 @@ R = TypeVar("R")
 class _Known:
     seen: int | None
     person: int | None
+    thread: Thread
     incident: Incident | None
     first_mails: Mapping[str, str]
     dossier: tuple[Earlier, ...]
     others: tuple[int, ...]
     last_status: StatusAnswer | None
     returned: tuple[Owed, ...]
+    namesakes: tuple[Namesake, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class ReceiveMail:
             desk=self.desk,
             roster=roster,
             ids=self.commit.ids,
-            thread=self.thread,
+            thread=known.thread,
             seen=known.seen,
             incident=known.incident,
             person=known.person,
@@ -75,6 +77,7 @@ class ReceiveMail:
             others=known.others,
             last_status=known.last_status,
             returned=known.returned,
+            namesakes=known.namesakes,
         )
 
     def decide(self, facts: MailFacts, now: datetime) -> Decision:
@@ -84,29 +87,42 @@ class ReceiveMail:
         taken = yield from load.key(MESSAGE_KEY + self.message.digest)
         person = yield from load.person(Channel.EMAIL, self.message.sender.address.lower())
         others = (yield from dossier.open_incidents(person.id)) if person else ()
-        incident = None
+        named = (yield from load.incident(self.thread.incident)) if self.thread.incident is not None else None
+        namesakes = (yield from self._namesakes()) if reuse.is_looked_up(self.message, self.thread, roster) else ()
+        thread, incident = reuse.tie(self.thread, named, namesakes, self.message, self.desk)
         earlier: tuple[Earlier, ...] = ()
         last_status = None
         returned: tuple[Owed, ...] = ()
-        if self.thread.incident is not None:
-            incident = yield from load.incident(self.thread.incident)
-            earlier = yield from dossier.latest(self.thread.incident)
+        if incident is not None:
+            earlier = yield from dossier.latest(incident.id)
             if self.grade.asks_status:
-                last_status = yield from load.last_status_answer(self.thread.incident)
+                last_status = yield from load.last_status_answer(incident.id)
             if self.message.kind is MessageKind.BOUNCE:
                 of_ours = self.message.returned_message_ids
-                returned = yield from load.returned(self.thread.incident, self.thread.owed, of_ours)
+                returned = yield from load.returned(incident.id, self.thread.owed, of_ours)
         first_mails = yield from _first_mails(incident, roster)
         return _Known(
             seen=taken.ref if taken else None,
             person=person.id if person else None,
+            thread=thread,
             incident=incident,
             first_mails=first_mails,
             dossier=earlier,
             others=others,
             last_status=last_status,
             returned=returned,
+            namesakes=namesakes,
         )
+
+    def _namesakes(self) -> Steps[tuple[Namesake, ...]]:
+        """Load the mails that came before under this Message-ID. Nearly always there is none, at one look."""
+        found = yield from load.namesakes(self.message.message_id, self.message.sender.address)
+        incidents: dict[int, Incident | None] = {}
+        for one in found:
+            if one.incident not in incidents:
+                incidents[one.incident] = yield from load.incident(one.incident)
+        known = ((incidents[one.incident], one) for one in found)
+        return tuple(Namesake(incident, one.sender, one.text) for incident, one in known if incident is not None)
 
 
 def _first_mails(incident: Incident | None, roster: Roster) -> Steps[Mapping[str, str]]:

@@ -20,7 +20,9 @@ MESSAGE = mail(attachments=(replace(FILE, charset="utf-8"),))
 GRADE = grade()
 INCIDENT = open_for_user(facts(MESSAGE, grade=GRADE), NOON).incidents[0].after
 VIEW = View(77, MESSAGE.subject, MESSAGE.text, MESSAGE.reply_text, (FILE,))
-STANDING = Standing(INCIDENT, VIEW, is_kept=True, is_opening=True, is_regraded=False, opened_why=Sign.PERSON.reason())
+STANDING = Standing(
+    INCIDENT, VIEW, is_kept=True, is_opening=True, is_namesake=False, is_regraded=False, opened_why=Sign.PERSON.reason()
+)
 READING = Reading(MESSAGE, GRADE, NO_THREAD)
 OTHER = INCIDENT.id + 1
 
@@ -81,6 +83,13 @@ def test_another_thread_is_reported() -> None:
     assert found(joined, thread=NO_THREAD) == [("thread", INCIDENT.number, "new")]
     assert found(joined, thread=other) == [("thread", INCIDENT.number, number_of(OTHER))]
     assert found(joined, thread=Thread(INCIDENT.id, ThreadBy.NUMBER)) == []
+
+
+def test_a_mail_that_joined_by_its_message_id_alone_stands_as_it_does() -> None:
+    namesake = replace(STANDING, is_opening=False, is_namesake=True)
+    assert found(namesake, thread=NO_THREAD) == []
+    other = Thread(OTHER, ThreadBy.NUMBER)
+    assert found(namesake, thread=other) == [("thread", INCIDENT.number, number_of(OTHER))]
 
 
 def test_a_persons_mail_that_reads_as_a_machines_is_reported_and_the_reverse() -> None:

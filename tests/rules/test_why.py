@@ -145,6 +145,7 @@ OUTAGE = known(
 )
 ADDED = event(EventKind.ADDED, by=BY_USER, text=ANA, why="signed_address")
 THREAD = known(
+    (event(EventKind.ADDED, by=BY_USER, text=ANA, why="same_message_id"), event(EventKind.FLAGGED, text=ANA)),
     ADDED,
     event(EventKind.NOTED, by=LAURA, why="signed_address"),
     event(EventKind.AUTOMATIC, by=ANA, why="Auto-Submitted: auto-replied"),
@@ -152,6 +153,7 @@ THREAD = known(
     event(EventKind.BOUNCED, why="X-Failed-Recipients"),
     held=(
         item(HeldReason.FORGED_ADDRESS),
+        item(HeldReason.REUSED_ID),
         item(HeldReason.LIST, verdict=Verdict.RELEASED),
         item(HeldReason.OWN_MAIL, verdict=Verdict.DISCARDED),
         item(HeldReason.LOOP, verdict=Verdict.ERASED),

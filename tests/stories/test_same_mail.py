@@ -6,8 +6,11 @@ import random
 
 import pytest
 
+from desk.base.because import Part
 from tests.relay import relay
-from tests.stories.house import DESK, House, house, submit, written
+from tests.stories.asking_why import explained
+from tests.stories.house import ANA, DESK, FIRST_CONSULTANT, House, house, submit, written
+from tests.stories.test_held_room import now, released
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +103,73 @@ async def test_the_same_mail_to_two_of_our_addresses_keeps_both_recipients_and_i
         await assert_one_incident(one)
         rows = await one.rows("SELECT recipients FROM arrivals ORDER BY id")
         assert [row[0] for row in rows] == ['["soporte@ejemplo.mx"]', '["soporte+facturas@ejemplo.mx"]']
+
+
+OTHER_WORDS = "Además quiero saber cómo cambio mi contraseña."
+OUTAGE = "Nadie puede timbrar, el sistema está caído."
+BETO = "beto@otro.mx"
+
+
+async def test_other_words_of_the_same_person_under_one_message_id_join_flagged_and_unanswered(engine_url: str) -> None:
+    async with house(engine_url) as one:
+        await one.take(written())
+        await one.take(written(OTHER_WORDS))
+        incident = await one.incident()
+        assert (await one.timeline(incident))[-2:] == ["added", "flagged"]
+        assert len(one.relay.to(ANA)) == 1
+        _, notice = one.relay.to(FIRST_CONSULTANT)
+        assert OTHER_WORDS in notice.text
+        await one.take(written(OTHER_WORDS))
+        assert await one.count("SELECT count(*) FROM messages WHERE direction = 'in'") == 2
+        assert len(one.relay.taken) == 3
+        told = await explained(one, engine_url, incident)
+        _, joined, flagged, copy = told[Part.THREAD]
+        assert joined.endswith("trae el Message-ID de un correo que ya es de este incidente, pero dice otra cosa.")
+        assert flagged.startswith("Ese mensaje quedó señalado")
+        assert "otra copia" in copy
+        assert any("no tuvo acuse" in line for line in told[Part.ANSWERS])
+
+
+async def test_a_graver_mail_of_the_same_person_under_one_message_id_is_an_incident_and_answered(
+    engine_url: str,
+) -> None:
+    async with house(engine_url) as one:
+        await one.take(written())
+        await one.take(written(OUTAGE))
+        first, second = await one.incidents()
+        assert len(one.relay.to(ANA)) == 2
+        assert await one.mentions(second) == [first]
+        assert "linked" in await one.timeline(second)
+        assert "más grave" in (await explained(one, engine_url, second))[Part.THREAD][0]
+        await one.take(written(OTHER_WORDS))
+        assert (await one.timeline(first))[-1] == "flagged", "the next that is no graver goes to the first"
+        assert len(one.relay.to(ANA)) == 2
+
+
+async def test_other_words_of_anybody_else_under_one_message_id_are_held_until_somebody_decides(
+    engine_url: str,
+) -> None:
+    async with house(engine_url, clock=now()) as one:
+        await one.take(written())
+        incident, timeline = await one.incident(), await one.timeline(await one.incident())
+        await one.take(written(OTHER_WORDS, sender=f"Beto <{BETO}>"), sender=BETO)
+        assert await one.held() == ["reused_id"]
+        assert await one.count("SELECT count(*) FROM held WHERE tell_at IS NOT NULL") == 1
+        assert one.relay.to(BETO) == []
+        assert (await one.incidents(), await one.timeline(incident)) == ([incident], timeline)
+        told = await explained(one, engine_url, incident)
+        assert told[Part.THREAD][1].endswith("trae el Message-ID de un correo de otra persona, pero dice otra cosa.")
+        await released(one, engine_url)
+        assert len(await one.incidents()) == 2
+        assert len(one.relay.to(BETO)) == 1
+        assert await one.timeline(incident) == timeline
+
+
+async def test_a_mail_without_words_is_compared_with_none(engine_url: str) -> None:
+    async with house(engine_url) as one:
+        await one.take(written(""))
+        await one.take(written(OTHER_WORDS))
+        assert len(await one.incidents()) == len(one.relay.to(ANA)) == 2
 
 
 async def test_another_text_under_another_message_id_is_another_incident(engine_url: str) -> None:

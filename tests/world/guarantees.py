@@ -15,6 +15,7 @@ from typing import Any
 
 from desk.ledger.load import instant
 from tests.oracle import MEXICAN, Oracle
+from tests.world.faults import Fault
 from tests.world.mails import ANSWERED, INTO_ANOTHER, MACHINES, Fate, Letter
 from tests.world.world import Life
 
@@ -25,7 +26,7 @@ REVISE_MINUTES = 4 * 60
 AHEAD_MINUTES = 30
 """The steps by which a late mail puts a time off, and how far ahead one must be to be told."""
 PER_ADDRESS_PER_HOUR = 3
-EXPLAINED = frozenset(("added", "automatic", "assigned", "linked", "noted", "promise_broken", "status_sent"))
+EXPLAINED = frozenset(("added", "automatic", "assigned", "flagged", "linked", "noted", "promise_broken", "status_sent"))
 """Kinds of events that say why, always."""
 EXPECTED_ERRORS = frozenset(("delivery_refused", "delivery_given_up"))
 OPENING = frozenset((Fate.OPENS, Fate.OPENS_UNANSWERED))
@@ -94,6 +95,12 @@ class Books:
                 return int(row.incident_id)
         return None
 
+    def answered_in(self, letter: Letter) -> int | None:
+        """Return the incident in which a letter must have its answer."""
+        if letter.fate is Fate.SHARES:
+            return next((row.incident_id for row in self.outcomes(letter) if is_message(row)), None)
+        return self.opened_by(letter) if letter.fate is Fate.OPENS else letter.incident
+
 
 def is_message(row: Row) -> bool:
     """Tell a message from a held item."""
@@ -158,8 +165,8 @@ def the_answer_is_part_of_the_incident(books: Books) -> Iterator[str]:
     for letter in books.life.letters:
         if letter.fate not in ANSWERED or letter.is_unreadable or not books.outcomes(letter):
             continue
-        incident = books.opened_by(letter) if letter.fate is Fate.OPENS else letter.incident
-        kind = "acknowledgement" if letter.fate is Fate.OPENS else "status"
+        incident = books.answered_in(letter)
+        kind = "status" if letter.fate is Fate.ASKS else "acknowledgement"
         answers = books.owed_of(incident, kind) if incident is not None else []
         if not [one for one in answers if one.in_reply_to == letter.message_id]:
             yield f"{letter.message_id} ({letter.fate}) has no {kind}"
@@ -287,6 +294,21 @@ def _id(number: str) -> int:
     return int(re.sub(r"\D", "", number)[:-1])
 
 
+def _apart(books: Books) -> Iterator[str]:
+    """Yield the Message-IDs of one user whose mails, all read, are not of one incident. Two nodes may each decide one
+    of them in the same instant."""
+    if books.life.struck[Fault.NODES_RACE]:
+        return
+    shared: defaultdict[str, list[Letter]] = defaultdict(list)
+    for letter in books.life.letters:
+        if letter.fate is Fate.SHARES:
+            shared[letter.message_id].append(letter)
+    for message_id, letters in shared.items():
+        found = {row.incident_id for letter in letters for row in books.outcomes(letter)}
+        if len(found) > 1 and not any(letter.is_unreadable for letter in letters):
+            yield f"{message_id} is in the incidents {sorted(found)}"
+
+
 def nobody_speaks_for_another(books: Books) -> Iterator[str]:
     """Guarantee 6: a mail joins the incident it may join and no other; a look changes nothing."""
     for letter in books.life.letters:
@@ -303,6 +325,7 @@ def nobody_speaks_for_another(books: Books) -> Iterator[str]:
                 yield f"{letter.message_id} from {letter.sender} speaks in {incident}, which is another's"
             if letter.fate is Fate.HELD and is_message(row) and not letter.is_unreadable:
                 yield f"{letter.message_id} from {letter.sender} must be held and is in {incident}"
+    yield from _apart(books)
     if books.life.looked[0] != books.life.looked[1]:
         yield "looking at a status page changes the ledger"
 

@@ -26,10 +26,12 @@ FURTHER = "Ya probé con otro navegador y sigue igual."
 
 
 class Fate(StrEnum):
-    """What must become of a mail. `opens` and `asks` are answered, all others are not."""
+    """What must become of a mail. `opens` and `asks` are answered, all others are not; of those that share a
+    Message-ID, not words, one opens and is answered and the others join it."""
 
     OPENS = "opens"
     OPENS_UNANSWERED = "opens_unanswered"
+    SHARES = "shares"
     JOINS = "joins"
     ASKS = "asks"
     INTERNAL = "internal"
@@ -37,7 +39,7 @@ class Fate(StrEnum):
     HELD = "held"
 
 
-ANSWERED = frozenset({Fate.OPENS, Fate.ASKS})
+ANSWERED = frozenset({Fate.OPENS, Fate.SHARES, Fate.ASKS})
 INTO_ANOTHER = frozenset({Fate.JOINS, Fate.ASKS, Fate.INTERNAL, Fate.NOTED})
 
 
@@ -151,8 +153,10 @@ class Writer:
         return [Letter(one, written(one, text, message_id), Fate.OPENS, message_id) for one in (ANA, EVA)]
 
     def one_id_other_words(self) -> list[Letter]:
-        message_id = self._id(ANA)
-        return [Letter(ANA, written(ANA, self._opening(), message_id), Fate.OPENS, message_id) for _ in range(2)]
+        """A program that gives one Message-ID to two mails of one user, neither graver than the other."""
+        message_id, text = self._id(ANA), self._opening()
+        texts = (text, f"{text} Es urgente para mí.")
+        return [Letter(ANA, written(ANA, one, message_id), Fate.SHARES, message_id) for one in texts]
 
     def flood(self) -> list[Letter]:
         """More in an hour than one address is answered at once."""

@@ -42,7 +42,9 @@ def _opened(known: Known) -> Iterator[Because]:
 
 
 def _later(known: Known) -> Iterator[tuple[datetime, Because]]:
-    for event in known.events(EventKind.ADDED, EventKind.NOTED, EventKind.AUTOMATIC, EventKind.BOUNCED):
+    for event in known.events(
+        EventKind.ADDED, EventKind.FLAGGED, EventKind.NOTED, EventKind.AUTOMATIC, EventKind.BOUNCED
+    ):
         yield from ((event["at"], one) for one in _told_by(known, event))
 
 
@@ -51,6 +53,8 @@ def _told_by(known: Known, event: Row) -> Iterator[Because]:
     match event["kind"]:
         case EventKind.ADDED:
             yield because(Say.JOINED, at=at, who=known.who(event["text"]), reason=Word("joined_by", why))
+        case EventKind.FLAGGED:
+            yield because(Say.FLAGGED, who=known.who(event["text"]))
         case EventKind.NOTED if why in set(ThreadBy):
             yield because(Say.NOTED, at=at, who=known.who(event["by"]), reason=Word("joined_by", why))
         case EventKind.AUTOMATIC:
