@@ -52,6 +52,7 @@ class Due:
         self._claims = claims
         self._others = others
         self._looks = 0
+        self._looking = asyncio.Lock()
 
     async def run(self) -> None:
         """Look for ever; ends when cancelled."""
@@ -87,7 +88,11 @@ class Due:
                 await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Perform everything whose time has come. Raises StoreAway."""
+        """Perform everything whose time has come, once a look that is under way has ended. Raises StoreAway."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         self._looks += 1
         if self._looks % int(RENEW_S / LOOK_S) == 0 and self._commit.store.engine == "postgres":
             await self._claims.renew()
