@@ -96,17 +96,21 @@ class PostgresServer:
         raise PostgresAbsent(f"PostgreSQL does not start: {self._log()[-500:]}")
 
     def fresh_database(self) -> str:
-        """Create an empty database and return its address.
+        """Create an empty database and return its address."""
+        name = f"test_{next(self._serial)}"
+        self._sql(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """Return the address of a database.
 
         Without TLS: cancelled while it asks the server about TLS, asyncpg leaves a future with an error nobody awaits.
         """
-        name = f"test_{next(self._serial)}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"postgres://{OWNER}@127.0.0.1:{self.port}/{name}?sslmode=disable"
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected to it."""
-        self._sql(f"DROP DATABASE IF EXISTS {urlsplit(url).path.removeprefix('/')} WITH (FORCE)")
+        self._sql(f"DROP DATABASE IF EXISTS {database_of(url)} WITH (FORCE)")
 
     def kill(self) -> None:
         """End every process of the server as a power cut would; `start` brings it back on its port."""
@@ -194,6 +198,11 @@ def dying_with_us() -> list[str]:
     return ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
 
 
+def database_of(url: str) -> str:
+    """Return the name of the database that an address leads to."""
+    return urlsplit(url).path.removeprefix("/")
+
+
 def free_port() -> int:
     """Return a port nobody listens on. None comes twice in a run, and the system gives none of them to a client."""
     while True:
@@ -234,6 +243,17 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
     except PostgresAbsent as absent:
         pytest.skip(str(absent))
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A server of one test, which may stop it, and which syncs."""
+    server = PostgresServer(durable=True)
+    try:
+        server.start()
+        yield server
     finally:
         server.stop()
 

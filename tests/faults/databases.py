@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from tests.engines import PostgresServer
+from tests.engines import PostgresServer, database_of
 
 WAITING = (
     "SELECT (SELECT count(*) FROM arrivals WHERE done_at IS NULL)"
@@ -91,7 +91,7 @@ class PostgresDatabases:
     async def copy(self, url: str) -> str:
         """Copy a database that no node is connected to."""
         await self._leave(url)
-        return await self._created(_name(url))
+        return await self._created(database_of(url))
 
     async def rows(self, url: str, sql: str) -> list[Any]:
         async with self._lock:  # a connection answers one question at a time
@@ -105,7 +105,7 @@ class PostgresDatabases:
 
     async def drop(self, url: str) -> None:
         await self._leave(url)
-        await self._run(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        await run_sql(self._server, f"DROP DATABASE {database_of(url)} WITH (FORCE)")
 
     async def _leave(self, url: str) -> None:
         async with self._lock:
@@ -114,23 +114,18 @@ class PostgresDatabases:
 
     async def _created(self, template: str) -> str:
         name = f"faults_{next(self._serial)}"
-        await self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self._url(name)
+        await run_sql(self._server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._server.url(name)
 
-    async def _run(self, sql: str) -> None:
-        connection = await asyncpg.connect(self._url("postgres"))
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
 
-    def _url(self, name: str) -> str:
-        return f"postgres://ventanilla@127.0.0.1:{self._server.port}/{name}"
+async def run_sql(server: PostgresServer, sql: str) -> None:
+    """Run one statement of a server's owner, outside every database of a test."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 def _path(url: str) -> Path:
     return Path(url.removeprefix("sqlite://"))
-
-
-def _name(url: str) -> str:
-    return url.rpartition("/")[2]

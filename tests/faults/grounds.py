@@ -16,7 +16,8 @@ from typing import Any
 
 import asyncpg
 
-from tests.engines import OWNER, SERVER_USER, PostgresServer
+from tests.engines import SERVER_USER, PostgresServer, database_of
+from tests.faults.databases import run_sql
 from tests.faults.letters import REFUSED_ID
 from tests.faults.nodes import LOOK_S
 from tests.faults.strikes import Fault
@@ -26,7 +27,6 @@ DISK_BYTES = 96 * 1024 * 1024
 TROUBLE_S = 1.2
 """How long a disk is full or a file locked: longer than the node's shortened patience."""
 LOCK_WITHIN_S = 10.0
-STOP_S = 10.0
 REFUSE_ON_SQLITE = (
     f"CREATE TRIGGER refused BEFORE INSERT ON messages WHEN NEW.message_id = '{REFUSED_ID}'"
     " BEGIN SELECT RAISE(ABORT, 'this row is refused'); END"
@@ -155,13 +155,13 @@ class PostgresGround(Ground):
         place.mkdir()
         if os.geteuid() == 0:
             shutil.chown(place, SERVER_USER, SERVER_USER)
-        await self._run(f"CREATE TABLESPACE small LOCATION '{place}'")
+        await run_sql(self._server, f"CREATE TABLESPACE small LOCATION '{place}'")
 
     async def empty(self) -> str:
         return await self._created("template0")
 
     async def make_template(self, url: str) -> None:
-        self._template = _name(url)
+        self._template = database_of(url)
         connection = await asyncpg.connect(url)
         try:
             await connection.execute(REFUSE_ON_POSTGRES)
@@ -179,15 +179,16 @@ class PostgresGround(Ground):
             await connection.close()
 
     async def drop(self, url: str) -> None:
-        await self._run(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        await run_sql(self._server, f"DROP DATABASE {database_of(url)} WITH (FORCE)")
 
     async def trouble(self, fault: Fault, url: str, go_on: GoOn) -> None:
         match fault:
             case Fault.DISK_FULL:
                 await self.full(go_on)
             case Fault.CONNECTIONS_ENDED:
-                await self._run(
-                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_name(url)}'"
+                await run_sql(
+                    self._server,
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database_of(url)}'",
                 )
                 go_on()
             case Fault.SERVER_KILLED:
@@ -196,32 +197,15 @@ class PostgresGround(Ground):
                 await asyncio.to_thread(self._server.start)
             case _:
                 assert fault is Fault.SERVER_RESTARTED
-                await self._stop_server()
+                await asyncio.to_thread(self._server.halt)
                 go_on()
                 await asyncio.to_thread(self._server.start)
-
-    async def _stop_server(self) -> None:
-        """Stop it as an operator does: what is connected is let go, what is not committed undone."""
-        process = self._server._process
-        assert process is not None
-        process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(process.wait, STOP_S)
 
     async def _created(self, template: str) -> str:
         name = f"plan_{next(self._serial)}"
         place = f" TABLESPACE {'small' if template == self._template else 'pg_default'}"
-        await self._run(f"CREATE DATABASE {name} TEMPLATE {template}{place}")
-        return self._url(name)
-
-    async def _run(self, sql: str) -> None:
-        connection = await asyncpg.connect(self._url("postgres"))
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
-
-    def _url(self, name: str) -> str:
-        return f"postgres://{OWNER}@127.0.0.1:{self._server.port}/{name}?sslmode=disable"
+        await run_sql(self._server, f"CREATE DATABASE {name} TEMPLATE {template}{place}")
+        return self._server.url(name)
 
 
 @asynccontextmanager

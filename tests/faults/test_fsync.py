@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -99,25 +99,15 @@ def is_traced(pid: int) -> bool:
     return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
 
 
-@pytest.fixture
-def durable() -> Iterator[PostgresServer]:
-    server = PostgresServer(durable=True)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 async def test_the_250_comes_after_the_fsync_of_the_commit_on_postgres(
-    durable: PostgresServer, tmp_path: Path, figure: Callable[[str], None]
+    own_server: PostgresServer, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    databases = PostgresDatabases(durable)
+    databases = PostgresDatabases(own_server)
     url = await databases.fresh()
     shown = await databases.rows(url, "SELECT current_setting('fsync'), current_setting('synchronous_commit')")
     assert [tuple(row) for row in shown] == [("on", "on")]
     server_trace = tmp_path / "server"
-    async with traced_server(durable, server_trace), traced_mail(databases, url, tmp_path) as (node, prefix):
+    async with traced_server(own_server, server_trace), traced_mail(databases, url, tmp_path) as (node, prefix):
         await node.stop()
         seen = calls(prefix)
     bound = first(seen, "sendto", NEW_ID.strip("<>"))

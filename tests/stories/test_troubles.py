@@ -270,17 +270,6 @@ async def test_a_long_reader_keeps_no_mail_waiting_and_a_log_that_grows_is_named
         assert await problems(one) == {}
 
 
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """A server that a story may stop."""
-    server = PostgresServer(durable=True)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 @asynccontextmanager
 async def killed(server: PostgresServer) -> AsyncIterator[None]:
     """The server's machine lost its power."""
