@@ -10,8 +10,9 @@ from desk.base.message import Attachment
 from desk.base.names import Direction, EventKind
 from desk.ledger import load
 from desk.ledger.statements import Run, Steps, utc
+from desk.rules.decision import MessageView
 from desk.rules.mail import ARRIVAL_KEY
-from desk.rules.reparsing import Standing, View
+from desk.rules.reparsing import Standing
 
 PAGE_MAX = 200
 """Mails that are listed at once, without their bytes."""
@@ -82,7 +83,7 @@ def standing(mail: StoredMail) -> Steps[Standing]:
     )
 
 
-def _view(message: int) -> Steps[View]:
+def _view(message: int) -> Steps[MessageView]:
     rows = yield Run("SELECT subject, text, reply_text FROM messages WHERE id = ?", (message,))
     parts = yield Run(
         "SELECT name, type, size, first_byte, last_byte, encoding, inline, content_id FROM attachments "
@@ -90,7 +91,7 @@ def _view(message: int) -> Steps[View]:
         (message,),
     )
     subject, text, reply_text = rows[0]
-    return View(message, subject, text, reply_text, tuple(map(_attachment, parts)))
+    return MessageView(message, subject, text, reply_text, tuple(map(_attachment, parts)))
 
 
 def _attachment(row: Sequence[Any]) -> Attachment:

@@ -22,9 +22,9 @@ from desk.rules.decision import (
     HeldDecided,
     HeldItem,
     HeldTold,
+    MessageView,
     NewPerson,
     Owed,
-    RereadMessage,
     Retold,
     Row,
     SameMail,
@@ -295,7 +295,7 @@ def _row(row: Row) -> Iterator[Written]:
     match row:
         case StoredMessage():
             yield from message_rows(row)
-        case RereadMessage():
+        case MessageView():
             yield from _reread(row)
         case NewPerson():
             yield "person", (row.id, row.name, utc(row.at))
@@ -327,7 +327,7 @@ def _of_owed(row: DeliveryEnded | Superseded | Retold) -> Written:
     return "owed_retold", (to_json(row.facts), row.owed)
 
 
-def _reread(row: RereadMessage) -> Iterator[Written]:
+def _reread(row: MessageView) -> Iterator[Written]:
     yield "reread_message", (row.subject, row.text, row.reply_text, row.message)
     yield "reread_attachments", (row.message,)
     yield from _attachments(row.message, row.attachments)

@@ -171,8 +171,8 @@ class Retold:
 
 
 @dataclass(frozen=True, slots=True)
-class RereadMessage:
-    """What a stored mail says, read again by a later version: the views of its bytes and nothing else."""
+class MessageView:
+    """What the bytes of a stored mail give its message, and nothing else; a later version may give something else."""
 
     message: int
     subject: str
@@ -240,7 +240,7 @@ Row = (
     | DeliveryEnded
     | Superseded
     | Retold
-    | RereadMessage
+    | MessageView
     | ForgottenWords
     | ForgottenPerson
     | HeldDecided

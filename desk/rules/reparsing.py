@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from desk.base.grade import Grade
-from desk.base.message import Attachment, Message
+from desk.base.message import Message
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind
 from desk.base.signs import PERSONS, sign_of
-from desk.rules.decision import Decision, IncidentChange, RereadMessage
+from desk.rules.decision import Decision, IncidentChange, MessageView
 from desk.rules.incident import Incident
 from desk.rules.mail import Thread
 from desk.rules.numbers import number_of
@@ -33,17 +33,6 @@ class Decided(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What the ledger keeps of a message that its bytes give."""
-
-    message: int
-    subject: str
-    text: str
-    reply_text: str
-    attachments: tuple[Attachment, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """How a mail stands: its incident, its view, whether its bytes are kept, whether it opened the incident, whether
     another of the incident has its Message-ID, which may have tied it.
@@ -53,7 +42,7 @@ class Standing:
     """
 
     incident: Incident
-    view: View
+    view: MessageView
     is_kept: bool
     is_opening: bool
     is_namesake: bool
@@ -79,7 +68,7 @@ class Finding:
     would_be: str
 
 
-def changed(view: View, message: Message) -> tuple[str, ...]:
+def changed(view: MessageView, message: Message) -> tuple[str, ...]:
     """Return the names of the views that differ."""
     now = _view(view.message, message)
     names = ("subject", "text", "reply_text", "attachments")
@@ -91,8 +80,7 @@ def rewrite(standing: Standing, message: Message) -> Decision:
     if not standing.is_kept or not changed(standing.view, message):
         return Decision()
     before, view = standing.incident, _view(standing.view.message, message)
-    row = RereadMessage(view.message, view.subject, view.text, view.reply_text, view.attachments)
-    return Decision(incidents=(IncidentChange(before, replace(before, version=before.version + 1)),), rows=(row,))
+    return Decision(incidents=(IncidentChange(before, replace(before, version=before.version + 1)),), rows=(view,))
 
 
 def findings(standing: Standing, reading: Reading) -> Iterator[Finding]:
@@ -115,9 +103,9 @@ def findings(standing: Standing, reading: Reading) -> Iterator[Finding]:
             yield Finding(Decided.VERDICT, _who(is_person=was_person), reading.message.kind.value)
 
 
-def _view(message: int, read: Message) -> View:
+def _view(message: int, read: Message) -> MessageView:
     parts = tuple(replace(one, charset="", encoding=one.encoding[:ENCODING_KEPT]) for one in read.attachments)
-    return View(message, read.subject, read.text, read.reply_text, parts)
+    return MessageView(message, read.subject, read.text, read.reply_text, parts)
 
 
 def _who(*, is_person: bool) -> str:

@@ -8,18 +8,18 @@ import pytest
 from desk.base.message import Attachment
 from desk.base.names import LANGUAGE_UNKNOWN, MessageKind, Severity, ThreadBy
 from desk.base.signs import Sign
-from desk.rules.decision import RereadMessage
+from desk.rules.decision import MessageView
 from desk.rules.mail import NO_THREAD, Thread
 from desk.rules.numbers import number_of
 from desk.rules.opening import open_for_user
-from desk.rules.reparsing import ENCODING_KEPT, Reading, Standing, View, changed, findings, rewrite
+from desk.rules.reparsing import ENCODING_KEPT, Reading, Standing, changed, findings, rewrite
 from tests.rules.facts import NOON, facts, grade, mail
 
 FILE = Attachment("a.pdf", "application/pdf", 10, 500, 514, "base64")
 MESSAGE = mail(attachments=(replace(FILE, charset="utf-8"),))
 GRADE = grade()
 INCIDENT = open_for_user(facts(MESSAGE, grade=GRADE), NOON).incidents[0].after
-VIEW = View(77, MESSAGE.subject, MESSAGE.text, MESSAGE.reply_text, (FILE,))
+VIEW = MessageView(77, MESSAGE.subject, MESSAGE.text, MESSAGE.reply_text, (FILE,))
 STANDING = Standing(
     INCIDENT, VIEW, is_kept=True, is_opening=True, is_namesake=False, is_regraded=False, opened_why=Sign.PERSON.reason()
 )
@@ -41,7 +41,7 @@ def test_a_text_that_differs_is_written_anew_and_the_incident_raises_its_version
     spoilt = replace(STANDING, view=replace(VIEW, **{name: "spoilt"}))
     decision = rewrite(spoilt, MESSAGE)
     assert changed(spoilt.view, MESSAGE) == (name,)
-    assert decision.rows == (RereadMessage(77, MESSAGE.subject, MESSAGE.text, MESSAGE.reply_text, (FILE,)),)
+    assert decision.rows == (MessageView(77, MESSAGE.subject, MESSAGE.text, MESSAGE.reply_text, (FILE,)),)
     (change,) = decision.incidents
     assert change.after == replace(INCIDENT, version=INCIDENT.version + 1)
     assert (decision.owed, decision.events, decision.done, decision.key) == ((), (), None, None)
@@ -54,7 +54,7 @@ def test_attachments_are_compared_as_the_ledger_keeps_them() -> None:
 
 
 def test_a_mail_that_was_erased_meanwhile_stays_erased() -> None:
-    erased = replace(STANDING, is_kept=False, view=View(77, "", "", "", ()))
+    erased = replace(STANDING, is_kept=False, view=MessageView(77, "", "", "", ()))
     assert rewrite(erased, MESSAGE).rows == ()
 
 
