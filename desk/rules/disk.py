@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from desk.base.names import OwedKind
 from desk.rules.decision import Decision, Ids
 from desk.rules.desk import Desk
 from desk.rules.mail import told
 from desk.rules.routing import Consultant
-from desk.rules.waiting import to_manager
+from desk.rules.waiting import alerts
 
 DISK_KEY = b"v"
 """First octet of the key of such a change: apart from those of others."""
@@ -69,8 +68,5 @@ def changed(facts: DiskFacts, low: bool, now: datetime) -> Decision:
         "free": facts.room.free,
         "wanted": facts.room.wanted,
     }
-    owed = tuple(
-        to_manager(facts.desk, facts.ids, one, OwedKind.ALERT, facts={**words, "to_name": one.name}, now=now)
-        for one in (facts.managers if low else ())
-    )
+    owed = alerts(facts.desk, facts.ids, facts.managers, words, now) if low else ()
     return Decision(key=key, owed=owed)

@@ -66,10 +66,7 @@ def alert(facts: AlertFacts, now: datetime) -> Decision:
     if not items:
         return Decision()
     told = _told(facts.untold, now)
-    owed = tuple(
-        to_manager(facts.desk, facts.ids, one, OwedKind.ALERT, facts={**told, "to_name": one.name}, now=now)
-        for one in facts.managers
-    )
+    owed = alerts(facts.desk, facts.ids, facts.managers, told, now)
     row = HeldTold(tuple(item.id for item in items), now)
     return Decision(key=ALERT_KEY + str(items[-1].id).encode(), rows=(row,), owed=owed)
 
@@ -94,6 +91,15 @@ def listed(one: WaitingItem) -> Mapping[str, Any]:
         "subject": one.subject[:SUBJECT_MAX],
         "at": one.at.isoformat(),
     }
+
+
+def alerts(
+    desk: Desk, ids: Ids, managers: Sequence[Consultant], words: Mapping[str, Any], now: datetime
+) -> tuple[Owed, ...]:
+    """Return the same alert to each of these managers, by name."""
+    return tuple(
+        to_manager(desk, ids, one, OwedKind.ALERT, facts={**words, "to_name": one.name}, now=now) for one in managers
+    )
 
 
 def to_manager(
